@@ -1,0 +1,140 @@
+"""Atomic writes, tables with a checked schema, and scratch folders that survive a kill."""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from jaxtyping import Int
+
+from guess_or_recall.errors import UserError
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Give a temporary name beside `path`; rename it to `path` when the block ends well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        with open(temporary, "rb") as written:
+            os.fsync(written.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: dict | list) -> None:
+    """Write `content` as indented JSON, atomically."""
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> dict:
+    """Read a JSON file; UserError where it is missing."""
+    return json.loads(existing(path).read_text())
+
+
+def existing(path: Path) -> Path:
+    """Return `path`, or raise UserError saying how to make it."""
+    if not path.exists():
+        raise UserError(f"{path} is missing: make it with `dvc repro`, or fetch it with `dvc pull`")
+    return path
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write a parquet table, atomically and with the same bytes for the same table."""
+    with atomic(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def read_table(path: Path, schema: pa.Schema) -> pa.Table:
+    """Read the columns of `schema` from a parquet file; UserError on other columns or types."""
+    found = pq.read_schema(existing(path))
+    for field in schema:
+        if field.name not in found.names:
+            raise UserError(f"{path}: no column '{field.name}' (it has {', '.join(found.names)})")
+        if found.field(field.name).type != field.type:
+            raise UserError(
+                f"{path}: column '{field.name}' is {found.field(field.name).type}, not {field.type}"
+            )
+    return pq.read_table(path, columns=schema.names)
+
+
+def token_column(tokens: Int[np.ndarray, "n length"]) -> pa.FixedSizeListArray:
+    """Make a fixed-size-list column of int32 token ids."""
+    return pa.FixedSizeListArray.from_arrays(
+        pa.array(tokens.ravel(), pa.int32()), list_size=tokens.shape[1]
+    )
+
+
+def token_matrix(column: pa.ChunkedArray) -> Int[np.ndarray, "n length"]:
+    """Read a fixed-size-list column back as an int32 matrix."""
+    flat = np.concatenate([chunk.flatten().to_numpy() for chunk in column.chunks])
+    return flat.reshape(len(column), column.type.list_size)
+
+
+def content_hash(*paths: Path) -> str:
+    """SHA-256 over the names and bytes of files, folders walked in sorted order."""
+    digest = hashlib.sha256()
+    for path in paths:
+        for file in sorted(path.rglob("*")) if path.is_dir() else [existing(path)]:
+            if file.is_file():
+                digest.update(file.name.encode())
+                with open(file, "rb") as stream:
+                    digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()
+
+
+def scratch_root() -> Path:
+    """Folder of all scratch folders: beside dvc.yaml, the same one for `dvc exp run --temp`."""
+    here = Path.cwd()
+    for parent in here.parents:
+        if parent.parts[-3:] == (".dvc", "tmp", "exps"):
+            here = parent.parents[2]
+    return Path(os.environ.get("GUESS_OR_RECALL_SCRATCH", here / ".scratch"))
+
+
+@contextmanager
+def scratch(stage: str, *matters: object) -> Iterator[Path]:
+    """Give the scratch folder of a long stage; it outlives a kill and is removed after success.
+
+    Args:
+        stage: the stage's name.
+        matters: everything that the result depends on (params, hashes of inputs); another
+            value is another folder, so that nothing stale is ever taken up again.
+
+    A second process with the same work waits here until the first has ended.
+    """
+    key = hashlib.sha256(json.dumps([stage, *matters], sort_keys=True, default=str).encode())
+    folder = scratch_root() / f"{stage}-{key.hexdigest()[:16]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        folder.mkdir(exist_ok=True)
+        yield folder
+        shutil.rmtree(folder)
+
+
+def publish(folder: Path, output: Path) -> None:
+    """Move a finished folder to `output`, replacing what stands there."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(output, ignore_errors=True)
+    shutil.move(folder, output)
+
+
+def require_disk(folder: Path, needed: int) -> None:
+    """Raise UserError where the file system of `folder` has less than `needed` bytes free."""
+    folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise UserError(
+            f"disk full: {folder} needs {needed / 1e9:.2f} GB, {free / 1e9:.2f} GB are free"
+        )

@@ -1,0 +1,57 @@
+"""Run one stage of the pipeline, or a command beside it: `python src/run.py STAGE`.
+
+Standing in src/, this file makes the package importable from any clone or `dvc exp run --temp`
+workspace without an installation.
+"""
+
+import argparse
+import importlib
+import sys
+
+STAGES = {
+    "sequences": "cut, plant and count the 64-token sequences of the corpus",
+    "model": "train the language model, or point to one",
+    "score": "memorization score and perplexities of every sequence",
+    "features": "ROUGE, templates and code, from the text alone",
+    "pool": "the union of the sequences that the declared variants sample",
+    "attention": "head-pooled attention patterns of the pool",
+    "label": "classes of the current taxonomy, and the train and eval parts",
+    "train": "train the grid of CNNs on the attention patterns",
+    "evaluate": "confusion matrix, F1 and confidence intervals",
+    "figures": "every figure",
+}
+COMMANDS = {"profile": "write params.yaml from a profile: `python src/run.py profile micro`"}
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the command line."""
+    listing = "\n".join(f"  {name:<10} {text}" for name, text in (STAGES | COMMANDS).items())
+    made = argparse.ArgumentParser(
+        description="Run one stage; parameters come from params.yaml, paths from dvc.yaml.",
+        epilog=f"stages and commands:\n{listing}\n\n`dvc repro` runs the stages that are not up to date.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("name", choices=[*STAGES, *COMMANDS], metavar="NAME")
+    made.add_argument("arguments", nargs=argparse.REMAINDER, help="of a command")
+    return made
+
+
+def main() -> int:
+    """Run what the command line names; a user's mistake ends in one line, not a traceback."""
+    from guess_or_recall.errors import UserError
+
+    given = parser().parse_args()
+    package = "stages" if given.name in STAGES else "commands"
+    try:
+        importlib.import_module(f"guess_or_recall.{package}.{given.name}").main(*given.arguments)
+    except UserError as error:
+        print(f"error in {given.name}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"{given.name} interrupted; the next run resumes where it stood", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
