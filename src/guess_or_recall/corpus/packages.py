@@ -1,0 +1,78 @@
+"""Text of installed pure-Python packages, in a deterministic order, with hashes of every file."""
+
+import hashlib
+import importlib.metadata
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from guess_or_recall.errors import UserError
+
+SUFFIXES = {".py", ".md", ".rst", ".txt"}
+LEGAL = ("LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS")
+
+
+class Document(NamedTuple):
+    """A text that no sequence crosses the boundary of."""
+
+    name: str
+    text: str
+
+
+def distribution(package: str) -> importlib.metadata.Distribution:
+    """Find an installed pure-Python distribution (one wheel for every platform, so fixed bytes).
+
+    Raises:
+        UserError: it is not installed, or is compiled for a platform.
+    """
+    try:
+        found = importlib.metadata.distribution(package)
+    except importlib.metadata.PackageNotFoundError:
+        raise UserError(
+            f"sequences.packages: '{package}' is not installed: pip install -r requirements.txt"
+        ) from None
+    if "-none-any" not in (found.read_text("WHEEL") or ""):
+        raise UserError(
+            f"sequences.packages: '{package}' is not a pure-Python wheel, its text differs "
+            "between platforms: choose another"
+        )
+    return found
+
+
+def text_files(package: str) -> list[tuple[str, Path]]:
+    """Name and place of the text files that the wheel of a package records, sorted by name."""
+    recorded = distribution(package).files or []
+    chosen = {
+        str(file): Path(str(file.locate()))
+        for file in recorded
+        if ".." not in file.parts
+        and (file.suffix in SUFFIXES or file.name.upper().startswith(LEGAL))
+    }
+    return sorted(chosen.items())
+
+
+def package_documents(packages: list[str], manifest: list[dict]) -> Iterator[Document]:
+    """Read the documents of packages, and append package, version, file, bytes and sha256 of each."""
+    for package in sorted(packages):
+        version = distribution(package).version
+        for name, path in text_files(package):
+            content = path.read_bytes()
+            row = {"package": package, "version": version, "file": name, "bytes": len(content)}
+            manifest.append(row | {"sha256": hashlib.sha256(content).hexdigest()})
+            yield Document(name, content.decode("utf-8", errors="replace"))
+
+
+def package_digests(manifest: list[dict]) -> dict[str, dict]:
+    """Version, number of files, bytes and one sha256 of each package of a manifest."""
+    digests = {}
+    for package, rows in pd.DataFrame(manifest).groupby("package"):
+        lines = "".join(f"{row.file} {row.sha256}\n" for row in rows.itertuples())
+        digests[str(package)] = {
+            "version": rows["version"].iloc[0],
+            "files": len(rows),
+            "bytes": int(rows["bytes"].sum()),
+            "sha256": hashlib.sha256(lines.encode()).hexdigest(),
+        }
+    return digests

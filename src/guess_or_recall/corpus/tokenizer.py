@@ -1,0 +1,47 @@
+"""A byte-level BPE tokenizer: trained on the corpus, or taken from a model's folder."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+from guess_or_recall.errors import UserError
+
+END_OF_TEXT = "<|endoftext|>"
+
+
+def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast:
+    """Train a byte-level BPE of `vocabulary` tokens; the same texts give the same tokenizer."""
+    bare = Tokenizer(models.BPE())
+    bare.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bare.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=[END_OF_TEXT],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    bare.train_from_iterator(texts, trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=bare, eos_token=END_OF_TEXT)
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
+    """Load the fast tokenizer of a local Hugging Face model or tokenizer folder."""
+    if not (folder / "tokenizer.json").exists():
+        raise UserError(f"sequences.tokenizer.path: '{folder}' holds no tokenizer.json")
+    return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+
+
+def encode(
+    tokenizer: PreTrainedTokenizerFast, texts: Iterable[str]
+) -> Iterator[Int[np.ndarray, " length"]]:
+    """Token ids (int32) of each text, without special tokens, batch by batch on all cores."""
+    backend = tokenizer.backend_tokenizer
+    remaining = iter(texts)
+    while batch := list(islice(remaining, 64)):
+        for encoding in backend.encode_batch_fast(batch, add_special_tokens=False):
+            yield np.array(encoding.ids, np.int32)

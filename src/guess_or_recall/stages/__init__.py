@@ -1,0 +1,1 @@
+"""The stages of the pipeline: `python src/run.py STAGE` runs one."""

@@ -1,0 +1,195 @@
+"""Cut, plant and count the 64-token sequences of the corpus: `python src/run.py sequences`."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from jaxtyping import Int
+from tqdm import tqdm
+from transformers import PreTrainedTokenizerFast
+
+from guess_or_recall.corpus.documents import file_documents
+from guess_or_recall.corpus.duplicates import count_duplicates
+from guess_or_recall.corpus.packages import Document, package_digests, package_documents
+from guess_or_recall.corpus.tokenizer import encode, load_tokenizer, train_tokenizer
+from guess_or_recall.corpus.windows import LENGTH, cut, first_of_equal, plant, window_starts
+from guess_or_recall.errors import UserError
+from guess_or_recall.files import atomic, publish, scratch, token_column, write_json, write_table
+from guess_or_recall.memorization.rouge import rouge_l
+from guess_or_recall.params import Sequences, read_params
+
+OUTPUT = Path("data/sequences")
+
+
+class Corpus(NamedTuple):
+    """The tokens of all documents, one after the other."""
+
+    tokens: Int[np.ndarray, " n"]
+    ends: Int[np.ndarray, " d"]
+    names: list[str]
+
+
+def main() -> None:
+    """Read params.yaml, write data/sequences and metrics/sequences.json."""
+    params = read_params()
+    settings, seed = params.sequences, params.seed
+    with scratch("sequences", settings.model_dump(), seed) as folder:
+        made, manifest = folder / "made", []
+        made.mkdir(exist_ok=True)
+        tokenizer = make_tokenizer(settings, seed)
+        tokenizer.save_pretrained(made / "tokenizer")
+        corpus = tokenize(tokenizer, documents(settings, manifest), folder / "tokens.int32")
+        frame, windows = choose(corpus, settings, seed)
+        stream = np.repeat(windows, frame["planted_copies"], axis=0)
+        studied = frame["studied"].to_numpy()
+        counted = (
+            (stream.ravel(), LENGTH * np.arange(1, len(stream) + 1))
+            if settings.source == "packages"
+            else (corpus.tokens, corpus.ends)
+        )
+        duplicates = count_duplicates(*counted, windows[studied, LENGTH // 2 :])
+        known = frame[studied].assign(sequence_duplicates=duplicates)
+        if settings.source == "files":
+            known[["planted", "planted_copies"]] = None
+        write_table(made / "stream.parquet", pa.table({"tokens": token_column(stream)}))
+        write_table(
+            made / "sequences.parquet", sequence_table(tokenizer, windows[studied], known)
+        )
+        write_manifest(made, manifest, stream, settings.source)
+        publish(made, OUTPUT)
+    write_json(
+        Path("metrics/sequences.json"),
+        {
+            "documents": len(corpus.ends),
+            "tokens": len(corpus.tokens),
+            "stream_windows": len(stream),
+            "sequences": len(known),
+        },
+    )
+
+
+def documents(settings: Sequences, manifest: list[dict]) -> Iterator[Document]:
+    """The documents of the chosen source, in a fixed order."""
+    if settings.source == "packages":
+        return package_documents(settings.packages, manifest)
+    return file_documents(Path(settings.files.path), settings.files.text, manifest)
+
+
+def make_tokenizer(settings: Sequences, seed: int) -> PreTrainedTokenizerFast:
+    """Train a tokenizer on a random part of the corpus, or load the one of a model."""
+    choice = settings.tokenizer
+    if choice.source == "path":
+        if choice.path is None:
+            raise UserError("sequences.tokenizer.path is empty: name a model's folder")
+        return load_tokenizer(Path(choice.path))
+    texts = [document.text for document in documents(settings, [])]
+    order = np.random.default_rng(seed).permutation(len(texts))
+    sizes = np.cumsum([len(texts[row]) for row in order])
+    part = order[: 1 + np.searchsorted(sizes, choice.train_mb * 1e6)]
+    return train_tokenizer((texts[row] for row in np.sort(part)), choice.vocabulary)
+
+
+def tokenize(
+    tokenizer: PreTrainedTokenizerFast, texts: Iterator[Document], path: Path
+) -> Corpus:
+    """Tokenize documents into the file `path`, so that memory does not grow with the corpus."""
+    names, lengths = [], []
+
+    def text_only() -> Iterator[str]:
+        for document in texts:
+            names.append(document.name)
+            yield document.text
+
+    with open(path, "wb") as stream:
+        for ids in tqdm(encode(tokenizer, text_only()), desc="tokenizing", unit=" documents"):
+            stream.write(ids.tobytes())
+            lengths.append(len(ids))
+    if max(lengths, default=0) < LENGTH:
+        raise UserError(
+            f"the corpus has no document of {LENGTH} tokens (the longest has "
+            f"{max(lengths, default=0)}): a sequence is {LENGTH} consecutive tokens"
+        )
+    return Corpus(np.memmap(path, np.int32, "r"), np.cumsum(lengths), names)
+
+
+def choose(
+    corpus: Corpus, settings: Sequences, seed: int
+) -> tuple[pd.DataFrame, Int[np.ndarray, "w 64"]]:
+    """Choose the windows of the training stream, and among them those that are studied.
+
+    Windows come in one random order: the first `background` are shown once, planted ones come
+    from the rest. Equal windows are studied or planted once.
+
+    Returns:
+        sequence_id, document, planted, planted_copies, studied, a row per window of the stream;
+        and the windows.
+    """
+    planted = settings.planted if settings.source == "packages" else {}
+    starts = np.random.default_rng(seed).permutation(window_starts(corpus.ends))
+    if not planted:
+        starts = starts[: settings.background]
+    windows = cut(corpus.tokens, starts)
+    background = np.arange(len(windows)) < settings.background
+    first = first_of_equal(windows)
+    likeness = np.where(~background & first, 0.0, np.nan)
+    free = np.flatnonzero(~background & first)
+    likeness[free] = rouge_l(windows[free])
+    kinds = {kind: (given.rouge_l, given.copies) for kind, given in planted.items()}
+    names, copies = plant(likeness, ~background & first, kinds)
+    studied = background & first
+    studied &= np.cumsum(studied) <= settings.candidates
+    files = np.searchsorted(corpus.ends, starts, side="right")
+    frame = pd.DataFrame(
+        {
+            "sequence_id": np.arange(len(windows)),
+            "document": np.array(corpus.names, dtype=object)[files],
+            "planted": names,
+            "planted_copies": copies,
+            "studied": studied | (names != "background"),
+        }
+    )
+    shown = background | (names != "background")
+    return frame[shown].reset_index(drop=True), windows[shown]
+
+
+def sequence_table(
+    tokenizer: PreTrainedTokenizerFast, windows: Int[np.ndarray, "n 64"], known: pd.DataFrame
+) -> pa.Table:
+    """The table of the studied sequences; `text` decodes all 64 tokens."""
+    texts = tokenizer.backend_tokenizer.decode_batch(windows.tolist(), skip_special_tokens=False)
+    return pa.table(
+        {
+            "sequence_id": pa.array(known["sequence_id"], pa.int64()),
+            "tokens": token_column(windows),
+            "text": pa.array(texts, pa.string()),
+            "sequence_duplicates": pa.array(known["sequence_duplicates"], pa.int64()),
+            "planted": pa.array(known["planted"], pa.string(), from_pandas=True),
+            "planted_copies": pa.array(known["planted_copies"], pa.int64(), from_pandas=True),
+            "document": pa.array(known["document"], pa.string()),
+        }
+    )
+
+
+def write_manifest(
+    made: Path, manifest: list[dict], stream: Int[np.ndarray, "w 64"], source: str
+) -> None:
+    """Write every file's hash (manifest.csv) and the corpus in short (corpus.json)."""
+    with atomic(made / "manifest.csv") as temporary:
+        pd.DataFrame(manifest).to_csv(temporary, index=False)
+    tokenizer_hash = hashlib.sha256((made / "tokenizer" / "tokenizer.json").read_bytes())
+    digests = package_digests(manifest) if source == "packages" else {}
+    write_json(
+        made / "corpus.json",
+        {
+            "source": source,
+            "stream_windows": len(stream),
+            "stream_sha256": hashlib.sha256(stream.astype("<i4").tobytes()).hexdigest(),
+            "tokenizer_sha256": tokenizer_hash.hexdigest(),
+            "manifest_sha256": hashlib.sha256((made / "manifest.csv").read_bytes()).hexdigest(),
+            "packages": digests,
+        },
+    )
