@@ -6,6 +6,7 @@ workspace without an installation.
 
 import argparse
 import importlib
+import os
 import sys
 
 STAGES = {
@@ -28,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
     listing = "\n".join(f"  {name:<10} {text}" for name, text in (STAGES | COMMANDS).items())
     made = argparse.ArgumentParser(
         description="Run one stage; parameters come from params.yaml, paths from dvc.yaml.",
-        epilog=f"stages and commands:\n{listing}\n\n`dvc repro` runs the stages that are not up to date.",
+        epilog=f"stages and commands:\n{listing}\n\n`dvc repro` runs all stages that need it.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument("name", choices=[*STAGES, *COMMANDS], metavar="NAME")
@@ -41,6 +42,8 @@ def main() -> int:
     from guess_or_recall.errors import UserError
 
     given = parser().parse_args()
+    # threads that spin while they wait stall one another wherever another process has a core
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     package = "stages" if given.name in STAGES else "commands"
     try:
         importlib.import_module(f"guess_or_recall.{package}.{given.name}").main(*given.arguments)

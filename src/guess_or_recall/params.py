@@ -5,14 +5,45 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    model_validator,
+)
 
 from guess_or_recall.errors import UserError
 
-Count = Annotated[int, Field(ge=1)]
-Unit = Annotated[float, Field(ge=0, le=1)]
-Threshold = Annotated[float, Field(gt=0, le=1)]
-OwnThreshold = Threshold | Literal["rho", "off"] | Literal[False]  # YAML 1.1 reads off as false
+
+def number(value: object) -> object:
+    """Refuse yes and no where a number belongs (pydantic would take them for 1 and 0)."""
+    if isinstance(value, bool):
+        raise ValueError("give a number")
+    return value
+
+
+def own_threshold(value: object) -> float | str:
+    """Check a threshold that may follow `rho` or be off (which YAML 1.1 reads as false)."""
+    if value is False or value in ("rho", "off"):
+        return value or "off"
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+        raise ValueError("give rho (to follow it), off, or a number in (0, 1]")
+    return float(value)
+
+
+def listed(value: object) -> object:
+    """Let one name stand for a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
+Count = Annotated[int, Field(ge=1), BeforeValidator(number)]
+Unit = Annotated[float, Field(ge=0, le=1), BeforeValidator(number)]
+Threshold = Annotated[float, Field(gt=0, le=1), BeforeValidator(number)]
+OwnThreshold = Annotated[float | str, PlainValidator(own_threshold)]
+Delta = Annotated[int, Field(ge=0), BeforeValidator(number)]
 
 
 class Section(BaseModel):
@@ -46,13 +77,23 @@ class Planting(Section):
 
 
 class Sequences(Section):
+    """The stage `sequences`."""
+
     source: Literal["packages", "files"]
     packages: list[str]
     files: Files
     tokenizer: Tokenizer
     background: Count
-    candidates: Count
     planted: dict[str, Planting]
+    studied: dict[str, Count]
+
+    @model_validator(mode="after")
+    def studied_kinds_exist(self) -> "Sequences":
+        """Refuse to study a kind of window that is not planted."""
+        if unknown := set(self.studied) - {"background", "template", *self.planted}:
+            kinds = ", ".join(["background", "template", *self.planted])
+            raise ValueError(f"studied: no kind {', '.join(sorted(unknown))} (there are {kinds})")
+        return self
 
 
 class ModelTraining(Section):
@@ -73,6 +114,7 @@ class Model(Section):
 
 class Score(Section):
     batch: Count
+    decode_batch: Count
 
 
 class Features(Section):
@@ -85,10 +127,31 @@ class Samples(Section):
     shortage: Literal["balance", "stop"]
 
 
+def rho_setting(value: object) -> float | str | list[float | str]:
+    """Check an entry of pool.rhos: a number in (0, 1], or a pair [rho_l, rho_3]."""
+    pair = value if isinstance(value, list) else [value, value]
+    checked = [own_threshold(part) for part in pair]
+    if len(checked) != 2 or "rho" in checked or (checked[0] == "off" and value is not pair):
+        raise ValueError("give a number in (0, 1], or a pair [rho_l, rho_3] of such numbers or off")
+    return checked if value is pair else checked[0]
+
+
 class Pool(Section):
-    taxonomies: list[str] = Field(min_length=1)
-    deltas: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
-    rhos: list[Threshold] = Field(min_length=1)
+    taxonomies: Annotated[list[str], Field(min_length=1), BeforeValidator(listed)]
+    deltas: list[Delta] = Field(min_length=1)
+    rhos: list[Annotated[float | list, PlainValidator(rho_setting)]] = Field(min_length=1)
+
+    def thresholds(self) -> list[tuple[float, float]]:
+        """Pairs of ρ_l and ρ_3 (infinity is off): each number for both, then for one alone.
+
+        The paper's 0.5 comes first, wherever it stands: the gallery shows the first variant.
+        """
+        numbers = sorted((rho for rho in self.rhos if isinstance(rho, float)), key=(0.5).__ne__)
+        pairs = [
+            [in_force(own, math.nan) for own in rho] for rho in self.rhos if isinstance(rho, list)
+        ]
+        alone = [(rho, math.inf) for rho in numbers] + [(math.inf, rho) for rho in numbers]
+        return [(rho, rho) for rho in numbers] + alone + [(rho_l, rho_3) for rho_l, rho_3 in pairs]
 
 
 class Attention(Section):
@@ -125,9 +188,9 @@ class Params(Section):
     """The whole of params.yaml."""
 
     profile: str
-    seed: Annotated[int, Field(ge=0)]
+    seed: Annotated[int, Field(ge=0, lt=2**32), BeforeValidator(number)]
     taxonomy: str
-    delta: Annotated[int, Field(ge=0)]
+    delta: Delta
     rho: Threshold
     rho_l: OwnThreshold
     rho_3: OwnThreshold
@@ -145,10 +208,28 @@ class Params(Section):
 
     def threshold(self, which: Literal["rho_l", "rho_3"]) -> float:
         """The ROUGE threshold in force; infinity where it is switched off."""
-        own = getattr(self, which)
-        if own in ("off", False):
-            return math.inf
-        return self.rho if own == "rho" else own
+        return in_force(getattr(self, which), self.rho)
+
+
+def in_force(own: float | str, rho: float) -> float:
+    """Resolve a threshold: a number, `rho` (the common one) or `off` (infinity)."""
+    if own == "off":
+        return math.inf
+    return rho if own == "rho" else float(own)
+
+
+class UniqueKeys(yaml.SafeLoader):
+    """A YAML loader that refuses a key given twice, where PyYAML silently keeps the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        """Read a mapping."""
+        keys = [key.value for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key '{key}' is given twice", node.start_mark
+                )
+        return super().construct_mapping(node, deep)
 
 
 def read_params(path: Path = Path("params.yaml")) -> Params:
@@ -159,15 +240,26 @@ def read_params(path: Path = Path("params.yaml")) -> Params:
     """
     if not path.exists():
         raise UserError(f"{path} is missing: run from the repository's root")
+    return parse_params(path.read_text(), str(path))
+
+
+def parse_params(text: str, origin: str) -> Params:
+    """Check the text of a params.yaml; `origin` is named in errors."""
     try:
-        return Params.model_validate(yaml.safe_load(path.read_text()))
+        return Params.model_validate(yaml.load(text, UniqueKeys))
     except yaml.YAMLError as error:
-        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+        raise UserError(f"{origin} is not valid YAML: {' '.join(str(error).split())}") from None
     except ValidationError as error:
-        raise UserError(f"{path}: " + "; ".join(map(complaint, error.errors()))) from None
+        raise UserError(f"{origin}: " + "; ".join(map(complaint, error.errors()))) from None
 
 
 def complaint(error) -> str:
     """One line about one wrong value, as pydantic reports it."""
-    key = ".".join(map(str, error["loc"]))
-    return f"{key} = {error['input']!r}: {error['msg']}"
+    key = ".".join(map(str, error["loc"])) or "the file"
+    if error["type"] == "missing":
+        return f"{key} is missing"
+    if error["type"] == "extra_forbidden":
+        return f"unknown key {key}"
+    section = isinstance(error["input"], dict) and error["input"]  # too long to be shown
+    value = "" if section else f" = {error['input']!r}"
+    return f"{key}{value}: {error['msg'].removeprefix('Value error, ')}"

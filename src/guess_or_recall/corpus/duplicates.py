@@ -13,7 +13,7 @@ TABLE_BITS = 22
 def rolling_hash(tokens: Int[np.ndarray, " n"], base: int) -> UInt64[np.ndarray, " n-31"]:
     """Polynomial hash (mod 2^64) of every run of 32 tokens, in five doublings."""
     value = tokens.astype(np.uint64) + np.uint64(1)
-    power, span = np.uint64(base), 1
+    power, span = np.array([base], np.uint64), 1  # an array: its overflow is meant, and silent
     while span < LENGTH:
         value = value[:-span] * power + value[span:]
         power, span = power * power, 2 * span
@@ -29,8 +29,7 @@ def within_document(start: int, count: int, ends: Int[np.ndarray, " d"]) -> Bool
 def distinct_hashes(suffixes: Int[np.ndarray, "n 32"]) -> tuple[int, UInt64[np.ndarray, " n"]]:
     """A base under which distinct suffixes hash differently, and their hashes."""
     for base in range(0x9E3779B97F4A7C15, 0x9E3779B97F4A7C15 + 64, 2):
-        with np.errstate(over="ignore"):
-            hashes = np.array([rolling_hash(row, base)[0] for row in suffixes])
+        hashes = np.concatenate([rolling_hash(row, base) for row in suffixes])
         if len(np.unique(hashes)) == len(suffixes):
             return base, hashes
     raise AssertionError("64 hash functions in a row collide")

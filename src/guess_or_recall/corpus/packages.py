@@ -54,7 +54,7 @@ def text_files(package: str) -> list[tuple[str, Path]]:
 
 
 def package_documents(packages: list[str], manifest: list[dict]) -> Iterator[Document]:
-    """Read the documents of packages, and append package, version, file, bytes and sha256 of each."""
+    """Read the documents of packages; append package, version, file, bytes, sha256 of each."""
     for package in sorted(packages):
         version = distribution(package).version
         for name, path in text_files(package):

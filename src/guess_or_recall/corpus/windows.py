@@ -18,9 +18,7 @@ def window_starts(ends: Int[np.ndarray, " d"]) -> Int[np.ndarray, " w"]:
     return np.repeat(begins, counts) + LENGTH * within
 
 
-def cut(
-    tokens: Int[np.ndarray, " n"], starts: Int[np.ndarray, " w"]
-) -> Int[np.ndarray, "w 64"]:
+def cut(tokens: Int[np.ndarray, " n"], starts: Int[np.ndarray, " w"]) -> Int[np.ndarray, "w 64"]:
     """The windows at `starts`."""
     return tokens[starts[:, None] + np.arange(LENGTH)]
 

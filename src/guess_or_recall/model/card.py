@@ -56,8 +56,11 @@ def write_card(folder: Path, corpus: dict, **facts: object) -> None:
 
 def commit() -> str:
     """The repository's commit, of git or of the variable GIT_COMMIT where there is no checkout."""
-    asked = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    return asked.stdout.strip() or os.environ.get("GIT_COMMIT", "unknown")
+    asked = subprocess.run(
+        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+    )
+    known = asked.returncode == 0
+    return asked.stdout.strip() if known else os.environ.get("GIT_COMMIT", "unknown")
 
 
 def check_tokenizer(model: Path, sequences: Path) -> None:
@@ -88,12 +91,15 @@ def check_corpus(model: Path, sequences: Path) -> None:
     seen = read_json(model / "corpus.json")
     if seen["stream_sha256"] == here["stream_sha256"]:
         return
+    then, now = seen["packages"], here["packages"]
     differ = [
-        f"{name} ({describe(seen['packages'].get(name))} then, {describe(here['packages'].get(name))} now)"
-        for name in sorted(seen["packages"] | here["packages"])
-        if seen["packages"].get(name) != here["packages"].get(name)
+        f"{name} ({describe(then.get(name))} then, {describe(now.get(name))} now)"
+        for name in sorted(then | now)
+        if then.get(name) != now.get(name)
     ]
-    cause = f"packages differ: {', '.join(differ)}" if differ else "params `sequences` or `seed` differ"
+    cause = (
+        f"packages differ: {', '.join(differ)}" if differ else "params `sequences` or `seed` differ"
+    )
     raise UserError(
         f"the corpus is not the one that '{model}' was trained on: {cause}. Restore it "
         "(pip install -r requirements.txt --force-reinstall; git checkout params.yaml), or train "
@@ -104,4 +110,3 @@ def check_corpus(model: Path, sequences: Path) -> None:
 def describe(package: dict | None) -> str:
     """Version and hash of a package in an error."""
     return "none" if package is None else f"{package['version']} {package['sha256'][:8]}"
-

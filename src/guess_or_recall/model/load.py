@@ -1,8 +1,9 @@
-"""Load a causal language model from a local Hugging Face folder: safetensors only, no remote code."""
+"""Load a causal language model from a local folder: safetensors only, no remote code."""
 
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from guess_or_recall.errors import UserError
@@ -35,31 +36,25 @@ def check_folder(folder: Path) -> None:
         raise UserError(f"model.path: '{folder}' reads {positions} tokens, {LENGTH} are needed")
 
 
-def load_folder(folder: Path, attention: str = "sdpa") -> PreTrainedModel:
-    """Load a model in float32 on `device()`, ready for inference.
-
-    Args:
-        folder: a local Hugging Face model folder.
-        attention: name of the attention implementation.
-    """
+def load_folder(folder: Path) -> PreTrainedModel:
+    """Load a model in float32 on `device()`, ready for inference."""
     check_folder(folder)
     try:
         model = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=torch.float32,
-            attn_implementation=attention,
             use_safetensors=True,
             local_files_only=True,
             trust_remote_code=False,
         )
-    except (ValueError, OSError, RuntimeError) as error:
+    except (ValueError, OSError, RuntimeError, SafetensorError) as error:
         raise UserError(f"model.path: '{folder}' cannot be read: {first_line(error)}") from None
     return model.to(device()).eval()
 
 
-def load_model(stage_output: Path, attention: str = "sdpa") -> PreTrainedModel:
+def load_model(stage_output: Path) -> PreTrainedModel:
     """Load the model that the stage `model` made or points to."""
-    return load_folder(Path(read_json(stage_output / "model.json")["path"]), attention)
+    return load_folder(Path(read_json(stage_output / "model.json")["path"]))
 
 
 def first_line(error: Exception) -> str:

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn import functional
 from tqdm import tqdm
 from transformers import DynamicCache, PreTrainedModel
 
@@ -51,13 +50,11 @@ def teacher_forced(
 ) -> tuple[Int[Tensor, "b 32"], Float[Tensor, "b 63"]]:
     """One forward pass: the greedy token at each suffix position, and every token's loss."""
     logits = model(input_ids=tokens, use_cache=False).logits[:, :-1].float()
-    losses = functional.cross_entropy(logits.transpose(1, 2), tokens[:, 1:], reduction="none")
+    losses = logits.logsumexp(-1) - logits.gather(2, tokens[:, 1:, None])[..., 0]
     return next_tokens(model, logits[:, PREFIX - 1 :]), losses
 
 
-def decode(
-    model: PreTrainedModel, tokens: Int[Tensor, "b 64"], known: int
-) -> Int[Tensor, "b 32"]:
+def decode(model: PreTrainedModel, tokens: Int[Tensor, "b 64"], known: int) -> Int[Tensor, "b 32"]:
     """Greedy continuation of the prefix, of which the first `known` tokens are in `tokens`."""
     cache = DynamicCache(config=model.config)
     given = tokens[:, : PREFIX + known]
@@ -83,7 +80,9 @@ def split(rows: np.ndarray, batch: int, what: str) -> Iterator[np.ndarray]:
 
 
 @torch.inference_mode()
-def score(model: PreTrainedModel, tokens: Int[np.ndarray, "n 64"], batch: int) -> Scores:
+def score(
+    model: PreTrainedModel, tokens: Int[np.ndarray, "n 64"], batch: int, decode_batch: int
+) -> Scores:
     """Score sequences: `memorization_score` is 1 iff greedy decoding recites the suffix.
 
     One forward pass over the true tokens decides who is memorized: greedy decoding gives the
@@ -94,6 +93,7 @@ def score(model: PreTrainedModel, tokens: Int[np.ndarray, "n 64"], batch: int) -
         model: a causal language model.
         tokens: token ids.
         batch: sequences a forward pass.
+        decode_batch: sequences decoded together.
 
     Raises:
         UserError: a token id is outside the vocabulary, or the model gives NaN.
@@ -111,7 +111,7 @@ def score(model: PreTrainedModel, tokens: Int[np.ndarray, "n 64"], batch: int) -
     first_wrong = wrong.int().argmax(1).numpy()
     rest = np.flatnonzero(wrong.any(1).numpy())
     continuation = everything[:, PREFIX:].clone()
-    for rows in split(rest[np.argsort(first_wrong[rest], kind="stable")], batch, "decoding"):
+    for rows in split(rest[np.argsort(first_wrong[rest], kind="stable")], decode_batch, "decoding"):
         known = int(first_wrong[rows].min())
         continuation[rows] = decode(model, everything[rows].to(model.device), known).cpu()
     return Scores(

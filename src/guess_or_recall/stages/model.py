@@ -57,9 +57,9 @@ def point(params: Params) -> None:
     check_folder(path)
     check_tokenizer(path, SEQUENCES)
     check_corpus(path, SEQUENCES)
+    pointer = describe("path", path)
     shutil.rmtree(OUTPUT, ignore_errors=True)
-    write_loss(OUTPUT, np.empty(0, np.float32))
-    write_json(OUTPUT / "model.json", describe("path", path))
+    write_json(OUTPUT / "model.json", pointer)
 
 
 def train(params: Params) -> float:
@@ -69,9 +69,7 @@ def train(params: Params) -> float:
     schema = pa.schema({"tokens": pa.list_(pa.int32(), 64)})
     windows = token_matrix(read_table(SEQUENCES / "stream.parquet", schema)["tokens"])
     vocabulary = read_json(SEQUENCES / "tokenizer" / "tokenizer.json")["model"]["vocab"]
-    model = new_model(
-        len(vocabulary), settings.layers, settings.width, settings.heads, params.seed
-    )
+    model = new_model(len(vocabulary), settings.layers, settings.width, settings.heads, params.seed)
     with scratch("model", settings.model_dump(), params.seed, corpus, device().type) as folder:
         losses = train_model(
             model,

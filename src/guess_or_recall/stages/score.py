@@ -26,7 +26,9 @@ def main() -> None:
     params = read_params()
     sequences = read_table(Path("data/sequences/sequences.parquet"), SCHEMA)
     model = load_model(Path("data/model"))
-    scores = score(model, token_matrix(sequences["tokens"]), params.score.batch)
+    scores = score(
+        model, token_matrix(sequences["tokens"]), params.score.batch, params.score.decode_batch
+    )
     table = {"sequence_id": sequences["sequence_id"], **scores._asdict()}
     for name in ("prompt_perplexity", "generation_perplexity", "sequence_perplexity"):
         table[name] = pa.array(table[name], pa.float32())

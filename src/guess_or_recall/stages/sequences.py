@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from tqdm import tqdm
 from transformers import PreTrainedTokenizerFast
 
@@ -20,6 +20,7 @@ from guess_or_recall.corpus.windows import LENGTH, cut, first_of_equal, plant, w
 from guess_or_recall.errors import UserError
 from guess_or_recall.files import atomic, publish, scratch, token_column, write_json, write_table
 from guess_or_recall.memorization.rouge import rouge_l
+from guess_or_recall.memorization.templates import templates
 from guess_or_recall.params import Sequences, read_params
 
 OUTPUT = Path("data/sequences")
@@ -43,7 +44,7 @@ def main() -> None:
         tokenizer = make_tokenizer(settings, seed)
         tokenizer.save_pretrained(made / "tokenizer")
         corpus = tokenize(tokenizer, documents(settings, manifest), folder / "tokens.int32")
-        frame, windows = choose(corpus, settings, seed)
+        frame, windows = choose(corpus, tokenizer, settings, seed)
         stream = np.repeat(windows, frame["planted_copies"], axis=0)
         studied = frame["studied"].to_numpy()
         counted = (
@@ -56,9 +57,7 @@ def main() -> None:
         if settings.source == "files":
             known[["planted", "planted_copies"]] = None
         write_table(made / "stream.parquet", pa.table({"tokens": token_column(stream)}))
-        write_table(
-            made / "sequences.parquet", sequence_table(tokenizer, windows[studied], known)
-        )
+        write_table(made / "sequences.parquet", sequence_table(tokenizer, windows[studied], known))
         write_manifest(made, manifest, stream, settings.source)
         publish(made, OUTPUT)
     write_json(
@@ -93,9 +92,7 @@ def make_tokenizer(settings: Sequences, seed: int) -> PreTrainedTokenizerFast:
     return train_tokenizer((texts[row] for row in np.sort(part)), choice.vocabulary)
 
 
-def tokenize(
-    tokenizer: PreTrainedTokenizerFast, texts: Iterator[Document], path: Path
-) -> Corpus:
+def tokenize(tokenizer: PreTrainedTokenizerFast, texts: Iterator[Document], path: Path) -> Corpus:
     """Tokenize documents into the file `path`, so that memory does not grow with the corpus."""
     names, lengths = [], []
 
@@ -117,7 +114,7 @@ def tokenize(
 
 
 def choose(
-    corpus: Corpus, settings: Sequences, seed: int
+    corpus: Corpus, tokenizer: PreTrainedTokenizerFast, settings: Sequences, seed: int
 ) -> tuple[pd.DataFrame, Int[np.ndarray, "w 64"]]:
     """Choose the windows of the training stream, and among them those that are studied.
 
@@ -140,8 +137,10 @@ def choose(
     likeness[free] = rouge_l(windows[free])
     kinds = {kind: (given.rouge_l, given.copies) for kind, given in planted.items()}
     names, copies = plant(likeness, ~background & first, kinds)
-    studied = background & first
-    studied &= np.cumsum(studied) <= settings.candidates
+    shown = background | (names != "background")
+    if "template" in settings.studied:
+        names[templates_among(tokenizer, windows, background & first)] = "template"
+    studied = study(names, first & shown, settings.studied, seed)
     files = np.searchsorted(corpus.ends, starts, side="right")
     frame = pd.DataFrame(
         {
@@ -149,23 +148,49 @@ def choose(
             "document": np.array(corpus.names, dtype=object)[files],
             "planted": names,
             "planted_copies": copies,
-            "studied": studied | (names != "background"),
+            "studied": studied,
         }
     )
-    shown = background | (names != "background")
     return frame[shown].reset_index(drop=True), windows[shown]
+
+
+def templates_among(
+    tokenizer: PreTrainedTokenizerFast,
+    windows: Int[np.ndarray, "w 64"],
+    eligible: Bool[np.ndarray, " w"],
+) -> Int[np.ndarray, " t"]:
+    """Rows of eligible windows whose text counts or repeats: too rare to be met by chance."""
+    rows = np.flatnonzero(eligible)
+    incrementing, repeating = templates(decode(tokenizer, windows[rows]))
+    return rows[incrementing | repeating]
+
+
+def decode(tokenizer: PreTrainedTokenizerFast, windows: Int[np.ndarray, "n 64"]) -> list[str]:
+    """The text of each window."""
+    backend = tokenizer.backend_tokenizer
+    return backend.decode_batch(windows.tolist(), skip_special_tokens=False)
+
+
+def study(
+    kinds: np.ndarray, eligible: Bool[np.ndarray, " w"], wanted: dict[str, int], seed: int
+) -> Bool[np.ndarray, " w"]:
+    """Choose the windows that are studied: so many of each kind, at random."""
+    studied = np.zeros(len(kinds), bool)
+    for number, (kind, count) in enumerate(wanted.items(), 1):
+        rows = np.flatnonzero((kinds == kind) & eligible)
+        studied[np.random.default_rng([seed, number]).permutation(rows)[:count]] = True
+    return studied
 
 
 def sequence_table(
     tokenizer: PreTrainedTokenizerFast, windows: Int[np.ndarray, "n 64"], known: pd.DataFrame
 ) -> pa.Table:
     """The table of the studied sequences; `text` decodes all 64 tokens."""
-    texts = tokenizer.backend_tokenizer.decode_batch(windows.tolist(), skip_special_tokens=False)
     return pa.table(
         {
             "sequence_id": pa.array(known["sequence_id"], pa.int64()),
             "tokens": token_column(windows),
-            "text": pa.array(texts, pa.string()),
+            "text": pa.array(decode(tokenizer, windows), pa.string()),
             "sequence_duplicates": pa.array(known["sequence_duplicates"], pa.int64()),
             "planted": pa.array(known["planted"], pa.string(), from_pandas=True),
             "planted_copies": pa.array(known["planted_copies"], pa.int64(), from_pandas=True),

@@ -1,0 +1,142 @@
+"""Speed of training a grid of CNNs, against one after another in a plain loop.
+
+    python benchmarks/cnn.py
+    python benchmarks/cnn.py --layers 36 --device cuda --samples 16000
+
+The plain loop is the published way: torch.nn modules and a DataLoader, one CNN at a time, here
+with its data in memory already. Both alternate, so that a busy machine slows both.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
+
+from guess_or_recall.attention.triangle import unpack
+from guess_or_recall.classifier.cnn import Architecture, initialised
+from guess_or_recall.classifier.grid import architectures, train_grid
+from guess_or_recall.classifier.training import Recipe
+
+CLASSES = 3
+
+
+class Patterns(Dataset):
+    """Samples one by one, as a DataLoader wants them."""
+
+    def __init__(self, pooled: torch.Tensor, labels: torch.Tensor):
+        """Keep packed patterns and labels."""
+        self.pooled, self.labels = pooled, labels
+
+    def __len__(self) -> int:
+        """Number of samples."""
+        return len(self.labels)
+
+    def __getitem__(self, row: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """One sample."""
+        return unpack(self.pooled[row].float()), self.labels[row]
+
+
+def plain_module(architecture: Architecture, layers: int) -> nn.Module:
+    """The CNN of torch.nn modules."""
+    cnn = initialised(architecture, layers, CLASSES, 0.5, 64, 0)
+    return nn.Sequential(
+        *(cnn.conv1, nn.ReLU(), nn.Dropout(), nn.MaxPool2d(2)),
+        *(cnn.conv2, nn.ReLU(), nn.Dropout(), nn.MaxPool2d(2), nn.Flatten()),
+        *(cnn.linear1, nn.ReLU(), nn.Dropout(), cnn.linear2),
+    )
+
+
+def train_plain(
+    pooled: dict, labels: np.ndarray, is_eval: np.ndarray, grid: list, device: torch.device
+) -> None:
+    """One epoch of each CNN, and its evaluation."""
+    targets = torch.from_numpy(labels.astype(np.int64))
+    for architecture in grid:
+        packed = torch.from_numpy(pooled[architecture.pooling])
+        module = plain_module(architecture, packed.shape[1]).to(device)
+        optimizer = torch.optim.AdamW(module.parameters(), lr=1e-3, weight_decay=0.1)
+        for patterns, wanted in DataLoader(Patterns(packed[~is_eval], targets[~is_eval]), 16, True):
+            loss = nn.functional.cross_entropy(module(patterns.to(device)), wanted.to(device))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        module.eval()
+        with torch.no_grad():
+            for patterns, _ in DataLoader(Patterns(packed[is_eval], targets[is_eval]), 16):
+                module(patterns.to(device)).argmax(-1).cpu()
+
+
+def train_together(
+    pooled: dict, labels: np.ndarray, is_eval: np.ndarray, grid: list, device: torch.device
+) -> None:
+    """One epoch of the grid, and its evaluation."""
+    with tempfile.TemporaryDirectory() as folder:
+        recipe = Recipe(epochs=1)
+        train_grid(pooled, labels, is_eval, CLASSES, grid, recipe, Path(folder), device)
+
+
+def seconds(work: Callable[[], None]) -> float:
+    """Wall-clock time of one call."""
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the command line."""
+    made = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    made.add_argument("--layers", type=int, default=8, help="of the language model (default 8)")
+    made.add_argument("--samples", type=int, default=800, help="for training (default 800)")
+    made.add_argument("--device", default="cpu", help="cpu or cuda (default cpu)")
+    made.add_argument("--rounds", type=int, default=3, help="of both ways in turn (default 3)")
+    made.add_argument("--kernel", type=int, nargs="+", default=[6, 8])
+    made.add_argument("--features", type=int, nargs="+", default=[10, 16])
+    made.add_argument("--pooling", nargs="+", default=["mean", "max"], choices=["mean", "max"])
+    made.add_argument("--only-grid", action="store_true", help="leave out the plain loop")
+    return made
+
+
+def main() -> None:
+    """Print one line of JSON."""
+    given = parser().parse_args()
+    random, n = np.random.default_rng(0), given.samples * 3 // 2
+    pooled = {
+        name: random.random((n, given.layers, 2080), np.float32).astype(np.float16)
+        for name in dict.fromkeys(given.pooling)
+    }
+    labels, is_eval = (np.arange(n) % CLASSES).astype(np.int8), np.arange(n) >= given.samples
+    grid = architectures(given.kernel, given.features, given.pooling)
+    ways = {"grid": train_together} | ({} if given.only_grid else {"plain": train_plain})
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    for name in [*ways] + [*ways] * given.rounds:  # the first of each warms up
+        taken[name].append(
+            seconds(
+                lambda way=ways[name]: way(
+                    pooled, labels, is_eval, grid, torch.device(given.device)
+                )
+            )
+        )
+    best = {name: min(times[1:]) for name, times in taken.items()}
+    found = {
+        f"{name}_samples_per_s": round(len(grid) * given.samples / best[name]) for name in best
+    }
+    if "plain" in best:
+        found["ratio"] = round(best["plain"] / best["grid"], 2)
+    found["default_seconds"] = round(best["grid"] * 6000 * 3 / given.samples)
+    print(json.dumps({"cnns": len(grid), "layers": given.layers, "device": given.device} | found))
+
+
+if __name__ == "__main__":
+    main()

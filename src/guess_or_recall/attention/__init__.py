@@ -1,0 +1,1 @@
+"""Attention patterns of the language model: pooled over heads, packed, stored."""

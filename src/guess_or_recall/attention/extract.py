@@ -1,0 +1,162 @@
+"""Attention patterns of many sequences, shard after shard; it resumes after any kill."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import torch
+import transformers
+from jaxtyping import Float16, Int32, Int64
+from tqdm import tqdm
+from transformers import PreTrainedModel
+
+from guess_or_recall.attention.pooling import full_attention, pooled_attention
+from guess_or_recall.attention.store import (
+    check_shard,
+    key_of,
+    shard_path,
+    write_gallery,
+    write_shard,
+    write_view,
+)
+from guess_or_recall.attention.triangle import packed_size
+from guess_or_recall.errors import UserError
+from guess_or_recall.files import require_disk
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of the libraries that the values and the bytes of a store depend on."""
+    return {
+        "torch": str(torch.__version__),
+        "transformers": transformers.__version__,
+        "h5py": h5py.__version__,
+    }
+
+
+def studied_tokens(
+    tokens: Int32[np.ndarray, "n length"],
+    continuation: Int32[np.ndarray, "n half"],
+    memorization_score: np.ndarray,
+) -> Int32[np.ndarray, "n length"]:
+    """Sequences as their attention is studied ("Guess or Recall?", section 3).
+
+    A memorized sequence (score of 1) enters as it is; of another one, the suffix is replaced by
+    the model's own greedy continuation of the prefix.
+    """
+    prefix = tokens[:, : tokens.shape[1] - continuation.shape[1]]
+    own = np.concatenate([prefix, continuation], axis=1)
+    return np.where((memorization_score == 1)[:, None], tokens, own)
+
+
+def extract(
+    model: PreTrainedModel,
+    sequence_ids: Int64[np.ndarray, " n"],
+    tokens: Int32[np.ndarray, "n length"],
+    folder: Path,
+    *,
+    batch: int,
+    shard: int,
+    provenance: dict,
+) -> None:
+    """Fill `folder` with the shards of pooled attention, their view and provenance.json.
+
+    Shards that a killed run left there finished are kept, after a check of their checksums. A
+    shard depends on its own sequences only, so an interruption leaves no trace in the bytes.
+
+    Args:
+        model: a causal language model, in evaluation mode.
+        batch: sequences a forward pass.
+        shard: sequences a file, the most that a kill can lose.
+        provenance: everything that the values depend on, `batch` and `shard` included.
+
+    Raises:
+        UserError: no sequence, token ids outside the vocabulary, too little disk space, or see
+            `observe`.
+    """
+    check_tokens(model, tokens)
+    remove_leftovers(folder)
+    layers = pooled_attention(model, torch.from_numpy(tokens[:1])).shape[2]
+    starts = range(0, len(tokens), shard)
+    todo = [
+        start
+        for start in starts
+        if not finished(folder, start // shard, sequence_ids[start : start + shard], provenance)
+    ]
+    missing = sum(len(tokens[start : start + shard]) for start in todo)
+    require_room(folder, missing, layers, tokens.shape[1])
+    done = len(tokens) - missing
+    with tqdm(total=len(tokens), initial=done, desc="attention", unit="sequence") as progress:
+        for start in todo:
+            part = slice(start, start + shard)
+            pooled = pool_shard(model, tokens[part], layers, batch, progress)
+            write_shard(shard_path(folder, start // shard), sequence_ids[part], pooled, provenance)
+    write_view(folder, len(starts), provenance)
+
+
+def require_room(folder: Path, sequences: int, layers: int, length: int) -> None:
+    """Raise UserError where the mean and maximum of so many sequences do not fit on the disk."""
+    checksums = 256  # bytes a sequence, with the index of the chunks
+    require_disk(folder, sequences * (4 * layers * packed_size(length) + checksums))
+
+
+def check_tokens(model: PreTrainedModel, tokens: Int32[np.ndarray, "n length"]) -> None:
+    """Raise UserError where there is no sequence, or an id is outside the model's vocabulary."""
+    if not len(tokens):
+        raise UserError("no sequence to extract the attention of: extend `pool` in params.yaml")
+    vocabulary = model.config.get_text_config().vocab_size
+    wrong = tokens[(tokens < 0) | (tokens >= vocabulary)]
+    if len(wrong):
+        raise UserError(
+            f"token id {wrong[0]} is outside the vocabulary of the model (0 to {vocabulary - 1}): "
+            "take the model and the tokenizer from the same place"
+        )
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the half-written files of a killed run; no other process may work in `folder`."""
+    for path in folder.glob(".*.tmp"):
+        path.unlink()
+
+
+def finished(
+    folder: Path, index: int, sequence_ids: Int64[np.ndarray, " n"], provenance: dict
+) -> bool:
+    """Whether a shard stands in `folder`, whole; one that does not pass its check is made again."""
+    path = shard_path(folder, index)
+    if not path.exists():
+        return False
+    try:
+        check_shard(path, key_of(provenance), sequence_ids)
+    except UserError as error:
+        tqdm.write(f"made again: {error}")
+        return False
+    return True
+
+
+def pool_shard(
+    model: PreTrainedModel,
+    tokens: Int32[np.ndarray, "n length"],
+    layers: int,
+    batch: int,
+    progress: tqdm,
+) -> Float16[np.ndarray, "pooling=2 n layers packed"]:
+    """Pooled attention of the sequences of one shard, `batch` at a time."""
+    pooled = np.empty((2, len(tokens), layers, packed_size(tokens.shape[1])), np.float16)
+    for start in range(0, len(tokens), batch):
+        part = torch.from_numpy(tokens[start : start + batch])
+        pooled[:, start : start + batch] = pooled_attention(model, part).cpu().numpy()
+        progress.update(len(part))
+    return pooled
+
+
+def extract_gallery(
+    model: PreTrainedModel,
+    sequence_ids: Int64[np.ndarray, " g"],
+    tokens: Int32[np.ndarray, "g length"],
+    path: Path,
+    provenance: dict,
+) -> None:
+    """Write the attention patterns of every head of a few sequences. Raises as `extract` does."""
+    check_tokens(model, tokens)
+    patterns = [full_attention(model, one).cpu() for one in torch.from_numpy(tokens).split(1)]
+    write_gallery(path, sequence_ids, torch.cat(patterns).numpy(), tokens, provenance)

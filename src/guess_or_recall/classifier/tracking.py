@@ -1,0 +1,137 @@
+"""Curves of a training in wandb: one run a variant, with all its CNNs in it.
+
+Offline runs lie in ./wandb (`wandb sync` uploads them). The files of the stage are the record of
+truth and wandb a copy: nothing here may stop or delay the pipeline.
+"""
+
+import netrc
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+Mode = Literal["offline", "online", "disabled"]
+PATIENCE = 5  # seconds that a server may take to answer
+
+
+@contextmanager
+def tracked(mode: Mode, name: str, config: dict, folder: Path) -> Iterator[Callable[[dict], None]]:
+    """Open a run and give the function that reports a row of the history to it.
+
+    SIGTERM ends the block with SystemExit, so that the run is finished and nothing is lost.
+
+    Args:
+        mode: of wandb; `online` falls back to `offline`, with a warning, where no key or no
+            server is found.
+        name: of the run.
+        config: parameters to show beside the curves.
+        folder: where `wandb/` is made.
+    """
+    if mode == "disabled":
+        yield lambda row: None
+        return
+    run = start(mode, name, config, folder)
+    run.define_metric("epoch")
+    run.define_metric("*", step_metric="epoch")
+    try:
+        with ended_by_sigterm():
+            yield lambda row: run.log(curves(row))
+    except BaseException:
+        run.finish(exit_code=1)
+        raise
+    run.finish()
+
+
+def curves(row: dict) -> dict:
+    """A row of the history as points of one CNN's curves."""
+    points = {f"{row['cnn']}/{key}": value for key, value in row.items() if key != "cnn"}
+    return {"epoch": points.pop(f"{row['cnn']}/epoch"), **points}
+
+
+def start(mode: Mode, name: str, config: dict, folder: Path):
+    """Start a run; offline where online fails."""
+    import wandb  # takes half a second, which a disabled run should not
+
+    if mode == "online":
+        trouble = obstacle(wandb.setup().settings.base_url)
+        if not trouble:
+            try:
+                return wandb.init(mode="online", **settings(wandb, name, config, folder))
+            except wandb.Error as error:
+                trouble = " ".join(str(error).split())
+        print(f"warning: wandb goes on offline: {trouble}", file=sys.stderr)
+    return wandb.init(mode="offline", **settings(wandb, name, config, folder))
+
+
+def settings(wandb, name: str, config: dict, folder: Path) -> dict:
+    """Arguments of `wandb.init`: nothing is watched or captured, and nothing waits long."""
+    quiet = wandb.Settings(
+        console="off",
+        disable_code=True,
+        disable_git=True,
+        silent=True,
+        init_timeout=4 * PATIENCE,
+        x_disable_meta=True,
+        x_disable_stats=True,
+        x_save_requirements=False,
+        x_file_stream_retry_max=2,
+        x_file_stream_timeout_seconds=PATIENCE,
+        x_file_transfer_retry_max=2,
+        x_file_transfer_timeout_seconds=PATIENCE,
+        x_graphql_retry_max=2,
+        x_graphql_timeout_seconds=PATIENCE,
+    )
+    return {
+        "project": "guess-or-recall",
+        "name": name,
+        "config": config,
+        "dir": str(folder),
+        "settings": quiet,
+    }
+
+
+def obstacle(base_url: str) -> str | None:
+    """What stands between here and the wandb server, found without waiting."""
+    url = urlsplit(base_url)
+    host = url.hostname or base_url
+    if not has_key(host):
+        return f"no API key for {host} (`wandb login`, or WANDB_API_KEY)"
+    port = url.port or (443 if url.scheme == "https" else 80)
+    try:
+        socket.create_connection((host, port), timeout=PATIENCE).close()
+    except OSError as error:
+        return f"{host} cannot be reached ({error})"
+    return None
+
+
+def has_key(host: str) -> bool:
+    """Whether wandb would find an API key, and so not ask for one."""
+    if os.environ.get("WANDB_API_KEY"):
+        return True
+    try:
+        return netrc.netrc(os.environ.get("NETRC")).authenticators(host) is not None
+    except (OSError, netrc.NetrcParseError):
+        return False
+
+
+@contextmanager
+def ended_by_sigterm() -> Iterator[None]:
+    """Turn SIGTERM into SystemExit inside the block (in the main thread, which alone may)."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(number, frame):
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

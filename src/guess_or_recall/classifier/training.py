@@ -1,0 +1,146 @@
+"""Training one CNN: a step, an evaluation, and its state on disk after every epoch."""
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from guess_or_recall.checkpoint import load_checkpoint, save_checkpoint
+from guess_or_recall.classifier import fast
+from guess_or_recall.classifier.cnn import (
+    Architecture,
+    Cnn,
+    Keeps,
+    derived_seed,
+    draw_keeps,
+    draw_keeps_cuda,
+    initialised,
+)
+
+EVAL_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How every CNN is trained (Guess or Recall?, appendix on training)."""
+
+    epochs: int = 3
+    batch: int = 16
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.1
+    dropout: float = 0.5
+    seed: int = 42
+
+
+@dataclass
+class Trainee:
+    """A CNN in training: its optimizer, and what its finished epochs gave."""
+
+    cnn: Cnn
+    optimizer: torch.optim.Optimizer
+    recipe: Recipe
+    losses: list[float] = field(default_factory=list)
+    logits: list[Float[Tensor, "eval classes"]] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """Name of the CNN."""
+        return self.cnn.architecture.name
+
+    @property
+    def device(self) -> torch.device:
+        """Where the CNN lives."""
+        return self.cnn.linear2.weight.device
+
+
+def trainee(
+    architecture: Architecture,
+    layers: int,
+    classes: int,
+    length: int,
+    recipe: Recipe,
+    device: torch.device,
+) -> Trainee:
+    """Make an untrained CNN with its optimizer."""
+    seed, dropout = recipe.seed, recipe.dropout
+    cnn = initialised(architecture, layers, classes, dropout, length, seed).to(device)
+    optimizer = torch.optim.AdamW(
+        cnn.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
+    )
+    return Trainee(cnn, optimizer, recipe)
+
+
+def dropout_source(trainee: Trainee, epoch: int) -> np.random.BitGenerator | torch.Generator:
+    """The random stream of one CNN's dropout in one epoch, whatever is trained beside it."""
+    seed = derived_seed(trainee.recipe.seed, "dropout", trainee.name, epoch)
+    if trainee.device.type == "cpu":
+        return np.random.SFC64(seed)
+    return torch.Generator(trainee.device).manual_seed(seed)
+
+
+def draw(
+    source: np.random.BitGenerator | torch.Generator, trainee: Trainee, batch: int
+) -> Keeps | None:
+    """Dropout of the next batch."""
+    if isinstance(source, torch.Generator):
+        return draw_keeps_cuda(source, trainee.cnn, batch, trainee.recipe.dropout)
+    return draw_keeps(source, trainee.cnn, batch, trainee.recipe.dropout)
+
+
+def forward(cnn: Cnn, patterns: Tensor, keeps: Keeps | None = None) -> Tensor:
+    """Logits, by the way that is fastest on the device."""
+    if patterns.device.type == "cpu":
+        return fast.logits(cnn, patterns, keeps)
+    return cnn(patterns, keeps)
+
+
+def step(
+    trainee: Trainee,
+    patterns: Float[Tensor, "batch layers query key"],
+    labels: Int64[Tensor, " batch"],
+    keeps: Keeps | None,
+) -> Float[Tensor, ""]:
+    """One step of AdamW on the cross-entropy; returns the loss, on the device."""
+    loss = F.cross_entropy(forward(trainee.cnn, patterns, keeps), labels)
+    trainee.optimizer.zero_grad()
+    loss.backward()
+    trainee.optimizer.step()
+    return loss.detach()
+
+
+def save(trainee: Trainee, folder: Path) -> None:
+    """Write the state after an epoch; a kill while writing leaves the epoch before."""
+    extra = {
+        "losses": torch.tensor(trainee.losses, dtype=torch.float64),
+        "logits": torch.stack(trainee.logits),
+    }
+    save_checkpoint(state_path(trainee, folder), trainee.cnn, trainee.optimizer, extra)
+
+
+def restore(trainee: Trainee, folder: Path) -> None:
+    """Take up the last finished epoch, where there is one."""
+    if state_path(trainee, folder).exists():
+        extra = load_checkpoint(state_path(trainee, folder), trainee.cnn, trainee.optimizer)
+        trainee.losses = extra["losses"].tolist()
+        trainee.logits = list(extra["logits"])
+
+
+def state_path(trainee: Trainee, folder: Path) -> Path:
+    """File of one CNN's state."""
+    return folder / f"{trainee.name}.safetensors"
+
+
+def epoch_order(samples: int, batch: int, seed: int, epoch: int) -> list[Int64[np.ndarray, " b"]]:
+    """The same shuffled batches for every CNN; the last may be smaller."""
+    order = np.random.default_rng(derived_seed(seed, "order", epoch)).permutation(samples)
+    return np.array_split(order, range(batch, samples, batch))
+
+
+def steps_in(samples: int, batch: int) -> int:
+    """Number of batches."""
+    return math.ceil(samples / batch)

@@ -1,0 +1,1 @@
+"""Figures: arrays and data frames in, matplotlib figures out."""

@@ -1,0 +1,69 @@
+"""Confusion matrices, side by side or one above the other."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Int
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from guess_or_recall.report.style import STYLED, WIDTH, new_figure, percent, text_color, wrapped
+
+CELL = 0.6  # inches: holds "121,235" over "84.2%"
+NAMES, TOTALS = 1.35, 0.85  # inches, left of the first panel of a row and of the others
+
+
+@STYLED
+def confusion_panels(
+    matrices: Mapping[str, Int[np.ndarray, "classes classes"]], classes: Sequence[str]
+) -> Figure:
+    """Draw confusion matrices: counts, and percent of the row (paper's Figure 5).
+
+    Args:
+        matrices: title -> counts [actual class, predicted class].
+        classes: names, in the order of rows and columns.
+    """
+    size = len(classes) * CELL
+    columns = max(1, min(len(matrices), int((WIDTH - NAMES + TOTALS) / (size + TOTALS))))
+    rows = -(-len(matrices) // columns)
+    width = NAMES - TOTALS + columns * (size + TOTALS)
+    figure = new_figure(rows * (size + 1.25), min(WIDTH, width), square=True)
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for index, (title, matrix) in enumerate(matrices.items()):
+        draw_matrix(panels[index], matrix, classes, named=index % columns == 0)
+        panels[index].set_title(title)
+    for spare in panels[len(matrices) :]:
+        spare.set_axis_off()
+    return figure
+
+
+def draw_matrix(
+    axes: Axes, matrix: Int[np.ndarray, "classes classes"], classes: Sequence[str], named: bool
+) -> None:
+    """Draw one matrix; the colour is the percent of the row; rows are `named` or only counted."""
+    totals = matrix.sum(axis=1)
+    shares = matrix / np.maximum(totals, 1)[:, None]
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="equal", interpolation="none")
+    for actual, predicted in np.ndindex(matrix.shape):
+        count = int(matrix[actual, predicted])
+        red, green, blue, _ = image.to_rgba(shares)[actual, predicted]
+        axes.text(
+            predicted,
+            actual,
+            f"{count:,}\n{percent(count, int(totals[actual]))}",
+            ha="center",
+            va="center",
+            fontsize=8,
+            color=text_color((red, green, blue)),
+        )
+    names = [wrapped(name, 14) for name in classes]
+    rows = [f"n = {total:,}" for total in totals]
+    if named:
+        rows = [f"{name}\n{row}" for name, row in zip(names, rows, strict=True)]
+        axes.set_ylabel("actual class")
+    turn = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
+    axes.set_xticks(range(len(classes)), names, **turn)
+    axes.set_yticks(range(len(classes)), rows)
+    axes.set_xlabel("predicted class")
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)

@@ -1,0 +1,136 @@
+"""Every figure, as PNG and PDF: `python src/run.py figures`."""
+
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Int, Int8
+from matplotlib.figure import Figure
+from tqdm import tqdm
+
+from guess_or_recall.attention.store import read_gallery
+from guess_or_recall.classifier.metrics import scores
+from guess_or_recall.errors import UserError
+from guess_or_recall.files import existing
+from guess_or_recall.memorization.taxonomy import TaxonomyTree, classify, tree
+from guess_or_recall.params import Params, read_params
+from guess_or_recall.report.confusion import confusion_panels
+from guess_or_recall.report.curves import learning_curves
+from guess_or_recall.report.duplicates import memorized_by_duplicates
+from guess_or_recall.report.flow import taxonomy_flow
+from guess_or_recall.report.gallery import attention_gallery
+from guess_or_recall.report.planting import class_by_planting
+from guess_or_recall.report.rouge import rouge_distribution
+from guess_or_recall.report.style import save
+from guess_or_recall.report.tree import condition_text, decision_tree
+from guess_or_recall.stages.label import planted_kinds
+from guess_or_recall.stages.pool import candidates
+
+GALLERY = Path("data/gallery/gallery.h5")
+CONFUSION = Path("data/evaluate/confusion.csv")
+HISTORY = Path("data/train/history.csv")
+COUNT = 8
+
+
+def main() -> None:
+    """Write figures/NAME.png and figures/NAME.pdf."""
+    params = read_params()
+    frame = candidates().assign(planted=planted_kinds())
+    current = tree(params.taxonomy, params.taxonomies)
+    labels = classify(frame, current, **thresholds(params))
+    drawn = chain(
+        corpus_figures(params, frame, current, labels),
+        taxonomy_figures(params, frame, current, labels),
+        classifier_figures(current.classes),
+    )
+    for name, figure in tqdm(drawn, total=COUNT, desc="figures"):
+        save(figure, Path("figures"), name)
+
+
+def thresholds(params: Params) -> dict[str, float]:
+    """The thresholds in force, by the name that expressions use."""
+    return {
+        "delta": params.delta,
+        "rho_l": params.threshold("rho_l"),
+        "rho_3": params.threshold("rho_3"),
+    }
+
+
+def corpus_figures(
+    params: Params, frame: pd.DataFrame, current: TaxonomyTree, labels: Int8[np.ndarray, " n"]
+) -> Iterator[tuple[str, Figure]]:
+    """Figures of the sequences alone."""
+    frame = frame.assign(memorized=labels > 0)
+    yield "memorized_by_duplicates", memorized_by_duplicates(frame)
+    rouge_l, rho = frame["rouge_l"].to_numpy(), params.threshold("rho_l")
+    yield "rouge_distribution", rouge_distribution(rouge_l, labels > 0, rho)
+    planted = frame.loc[:, "planted"]
+    yield "class_by_planting", class_by_planting(labels, current.classes, planted)
+
+
+def taxonomy_figures(
+    params: Params, frame: pd.DataFrame, current: TaxonomyTree, labels: Int8[np.ndarray, " n"]
+) -> Iterator[tuple[str, Figure]]:
+    """Figures of the current taxonomy's classes."""
+    bound = thresholds(params)
+    source = tree(params.figures.flow_from, params.taxonomies)
+    titles, classes = (source.name, current.name), (source.classes, current.classes)
+    yield (
+        "taxonomy_flow",
+        taxonomy_flow(classify(frame, source, **bound), labels, *classes, titles),
+    )
+    expressions = ["memorization_score < 1", *(text for _, text in current.nodes)]
+    conditions = [condition_text(text, bound) for text in expressions]
+    counts = np.bincount(labels, minlength=len(current.classes))
+    yield "decision_tree", decision_tree(conditions, current.classes, counts)
+    ids, attention, _ = read_gallery(GALLERY)
+    shown = labels_of(ids, frame["sequence_id"].to_numpy(), labels)
+    yield "attention_gallery", attention_gallery(attention, shown, ids, current.classes)
+
+
+def classifier_figures(classes: tuple[str, ...]) -> Iterator[tuple[str, Figure]]:
+    """Figures of the CNNs."""
+    history = pd.read_csv(existing(HISTORY))
+    yield "learning_curves", learning_curves(history, len(classes))
+    matrices = read_confusion(classes)
+    titles = {"all": "all CNNs, all epochs", "last": "all CNNs, last epoch"}
+    panels = {
+        f"{title}\nmin F1 {scores(matrices[epoch]).f1.min():.2f}": matrices[epoch]
+        for epoch, title in titles.items()
+    }
+    yield "confusion", confusion_panels(panels, classes)
+
+
+def labels_of(
+    wanted: Int[np.ndarray, " g"], ids: Int[np.ndarray, " n"], labels: Int8[np.ndarray, " n"]
+) -> Int8[np.ndarray, " g"]:
+    """Look up the classes of the gallery's sequences; `ids` are sorted."""
+    missing = np.setdiff1d(wanted, ids)
+    if len(missing):
+        raise UserError(f"{GALLERY} shows sequence {missing[0]}, which is not studied: dvc repro")
+    return labels[np.searchsorted(ids, wanted)]
+
+
+def read_confusion(classes: tuple[str, ...]) -> dict[str, Int[np.ndarray, "classes classes"]]:
+    """Read the confusion matrices [actual, predicted] of "all" epochs and of the "last".
+
+    Raises:
+        UserError: the file is about other classes than the current taxonomy's.
+    """
+    text = {"actual": str, "predicted": str}  # a class may be called "NA" or "1"
+    table = pd.read_csv(existing(CONFUSION), dtype=text, keep_default_na=False)
+    found = {*table["actual"], *table["predicted"]}
+    if found != {*classes}:
+        raise UserError(
+            f"{CONFUSION} has the classes {', '.join(sorted(found))}, the current taxonomy has "
+            f"{', '.join(classes)}: dvc repro"
+        )
+    crossed = table.pivot_table(
+        values="count", index=["epoch", "actual"], columns="predicted", aggfunc="sum", fill_value=0
+    )
+    return {
+        epoch: crossed.loc[epoch].reindex(index=classes, columns=classes, fill_value=0).to_numpy()
+        for epoch in ("all", "last")
+    }

@@ -1,0 +1,143 @@
+"""Train the grid of CNNs on the attention patterns of the current variant.
+
+    python src/run.py train
+
+Makes data/train/: cnns.safetensors, logits.safetensors, history.csv, cnns.json. An interrupted
+run is taken up again after the last epoch of each CNN.
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import torch
+from jaxtyping import Bool, Float16, Int8, Int64
+from safetensors.torch import save_file
+
+from guess_or_recall.attention.store import read_pooled
+from guess_or_recall.classifier.cnn import Architecture
+from guess_or_recall.classifier.grid import Trained, architectures, train_grid
+from guess_or_recall.classifier.tracking import tracked
+from guess_or_recall.classifier.training import Recipe
+from guess_or_recall.errors import UserError
+from guess_or_recall.files import content_hash, publish, read_table, scratch, write_json
+from guess_or_recall.model.load import device
+from guess_or_recall.params import Params, Train, read_params
+
+DATA = Path("data")
+LABELS = DATA / "label" / "labels.parquet"
+SCHEMA = pa.schema(
+    [
+        ("sequence_id", pa.int64()),
+        ("label", pa.int8()),
+        ("class_name", pa.string()),
+        ("part", pa.string()),
+    ]
+)
+
+
+class Labels(NamedTuple):
+    """labels.parquet as arrays, in its order."""
+
+    sequence_ids: Int64[np.ndarray, " n"]
+    labels: Int8[np.ndarray, " n"]
+    is_eval: Bool[np.ndarray, " n"]
+    classes: list[str]
+
+
+def main() -> None:
+    """Train, and publish data/train."""
+    params = read_params()
+    labels = read_labels()
+    grid = architectures(**params.train.grid.model_dump())
+    pooled = read_attention(labels, grid)
+    recipe = recipe_of(params.train, params.seed)
+    where = device()
+    origin = content_hash(LABELS, DATA / "attention" / "provenance.json")
+    names = [each.name for each in grid]
+    with scratch("train", origin, names, asdict(recipe), where.type) as folder:
+        with tracked(params.train.wandb, variant(params), params.model_dump(), Path()) as report:
+            trained = train_grid(
+                pooled,
+                labels.labels,
+                labels.is_eval,
+                len(labels.classes),
+                grid,
+                recipe,
+                folder,
+                where,
+                report,
+            )
+        layers = next(iter(pooled.values())).shape[1]
+        write(folder / "result", trained, grid, labels.classes, layers)
+        publish(folder / "result", DATA / "train")
+
+
+def read_labels(path: Path = LABELS) -> Labels:
+    """Read the classes of the sample.
+
+    Raises:
+        UserError: a class has no sequence to train on, or none to evaluate on.
+    """
+    table = read_table(path, SCHEMA).to_pandas()
+    names = dict(zip(table["label"], table["class_name"], strict=True))
+    if table.empty or sorted(names) != list(range(max(names) + 1)):
+        raise UserError(
+            f"{path} has the classes {sorted(names)}, but all from 0 on must have sequences: "
+            "choose another taxonomy, rho or delta"
+        )
+    counts = table.groupby(["label", "part"]).size()
+    for label, name in sorted(names.items()):
+        for part in ("train", "eval"):
+            if (label, part) not in counts.index:
+                raise UserError(
+                    f"{path}: class '{name}' has no sequence in the part '{part}': "
+                    f"choose another taxonomy, rho or delta, or a larger samples.{part}"
+                )
+    return Labels(
+        table["sequence_id"].to_numpy(),
+        table["label"].to_numpy(),
+        (table["part"] == "eval").to_numpy(),
+        [names[label] for label in sorted(names)],
+    )
+
+
+def read_attention(
+    labels: Labels, grid: list[Architecture]
+) -> dict[str, Float16[np.ndarray, "n layers packed"]]:
+    """Read the poolings that the grid uses."""
+    poolings = dict.fromkeys(each.pooling for each in grid)
+    folder = DATA / "attention"
+    return {pooling: read_pooled(folder, labels.sequence_ids, pooling) for pooling in poolings}  # pyright: ignore
+
+
+def recipe_of(train: Train, seed: int) -> Recipe:
+    """The recipe that params.yaml asks for."""
+    return Recipe(seed=seed, **train.model_dump(exclude={"grid", "wandb"}))
+
+
+def variant(params: Params) -> str:
+    """Name of the variant, which is the name of its wandb run."""
+    own = [f"{key}={getattr(params, key)}" for key in ("rho_l", "rho_3")]
+    own = [text for text in own if not text.endswith("=rho")]
+    return " ".join([params.taxonomy, f"delta={params.delta}", f"rho={params.rho}", *own])
+
+
+def write(
+    folder: Path, trained: Trained, grid: list[Architecture], classes: list[str], layers: int
+) -> None:
+    """Write the four files of data/train."""
+    folder.mkdir(exist_ok=True)
+    flat = {
+        f"{cnn}/{name}": value.contiguous()
+        for cnn, parameters in trained.weights.items()
+        for name, value in parameters.items()
+    }
+    save_file(flat, folder / "cnns.safetensors")
+    save_file({"logits": torch.from_numpy(trained.logits)}, folder / "logits.safetensors")
+    pd.DataFrame(trained.history).to_csv(folder / "history.csv", index=False)
+    cnns = {each.name: asdict(each) for each in grid}
+    write_json(folder / "cnns.json", {"grid": cnns, "classes": classes, "layers": layers})

@@ -1,0 +1,143 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from guess_or_recall.corpus import duplicates
+from guess_or_recall.corpus.documents import file_documents
+from guess_or_recall.corpus.duplicates import count_duplicates
+from guess_or_recall.corpus.packages import package_digests, package_documents
+from guess_or_recall.corpus.tokenizer import encode, load_tokenizer, train_tokenizer
+from guess_or_recall.corpus.windows import cut, first_of_equal, plant, window_starts
+from guess_or_recall.errors import UserError
+
+
+def naive_count(documents, suffix):
+    return sum(
+        list(document[start : start + 32]) == list(suffix)
+        for document in documents
+        for start in range(len(document) - 31)
+    )
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.integers(0, 90), min_size=1, max_size=6),
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([40, 1 << 22]),
+)
+def test_duplicates_equal_a_naive_count(lengths, seed, chunk):
+    random = np.random.default_rng(seed)
+    documents = [random.integers(0, 2, length).cumsum() // 40 for length in lengths]  # repetitive
+    tokens = np.concatenate(documents).astype(np.int32)
+    runs = [document[s : s + 32] for document in documents for s in range(len(document) - 31)]
+    suffixes = np.array([*runs, np.arange(32)], np.int32)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(duplicates, "CHUNK", chunk)
+        counts = count_duplicates(tokens, np.cumsum(lengths), suffixes)
+    assert counts.tolist() == [naive_count(documents, suffix) for suffix in suffixes]
+
+
+def test_overlapping_occurrences_count_but_not_across_documents():
+    stream = np.zeros(40 + 31, np.int32)
+    counted = count_duplicates(stream, np.array([40, 71]), np.zeros((1, 32), np.int32))
+    assert counted.tolist() == [9]  # 40 - 31 in the first document, none in the second
+
+
+def test_windows_do_not_cross_documents_and_drop_tails():
+    starts = window_starts(np.array([130, 130, 193, 321]))
+    assert starts.tolist() == [0, 64, 193, 257]
+    tokens = np.arange(321, dtype=np.int32)
+    assert cut(tokens, starts)[2].tolist() == list(range(193, 257))
+
+
+def test_the_first_of_equal_windows():
+    windows = np.array([[1] * 64, [2] * 64, [1] * 64, [3] * 64])
+    assert first_of_equal(windows).tolist() == [True, True, False, True]
+
+
+def test_planting_takes_free_windows_of_the_range_in_order():
+    rouge = np.array([0.9, 0.1, 1.0, 0.5, 0.2, np.nan])
+    free = np.array([True, True, False, True, True, True])
+    kinds = {"low": ((0.0, 0.4), {3: 1, 7: 1}), "high": ((0.5, 1.0), {2: 2})}
+    names, copies = plant(rouge, free, kinds)
+    assert names.tolist() == ["high", "low", "background", "high", "low", "background"]
+    assert copies.tolist() == [2, 3, 1, 2, 7, 1]
+    with pytest.raises(UserError, match=r"planted.low: 3 windows wanted .* has 2"):
+        plant(rouge, free, {"low": ((0.0, 0.4), {1: 3})})
+
+
+def test_package_text_and_manifest():
+    manifest = []
+    documents = list(package_documents(["seaborn", "mpmath"], manifest))
+    assert [row["package"] for row in manifest] == sorted(row["package"] for row in manifest)
+    frame = pd.DataFrame(manifest).set_index("file")
+    assert "seaborn/palettes.py" in frame.index
+    assert any("LICENSE" in file for file in frame.index)
+    assert len(documents) == len(manifest)
+    again = []
+    assert documents == list(package_documents(["mpmath", "seaborn"], again))
+    assert package_digests(again) == package_digests(manifest)
+    again[0]["sha256"] = "0" * 64
+    assert package_digests(again)["mpmath"] != package_digests(manifest)["mpmath"]
+
+
+def test_unfit_packages_are_refused():
+    with pytest.raises(UserError, match="'no-such-package' is not installed"):
+        list(package_documents(["no-such-package"], []))
+    with pytest.raises(UserError, match="'numpy' is not a pure-Python wheel"):
+        list(package_documents(["numpy"], []))
+
+
+def test_file_corpora(tmp_path):
+    (tmp_path / "b").mkdir()
+    (tmp_path / "a.jsonl").write_text('{"text": "one"}\n{"text": "two"}\n')
+    (tmp_path / "b" / "c.txt").write_text("three")
+    pd.DataFrame({"text": ["four", None]}).to_parquet(tmp_path / "d.parquet")
+    manifest = []
+    documents = list(file_documents(tmp_path, "text", manifest))
+    assert [document.text for document in documents] == ["one", "two", "three", "four", ""]
+    assert [row["file"] for row in manifest] == ["a.jsonl", "b/c.txt", "d.parquet"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.jsonl", b'{"text": 1}\n', "line 1: 'text' is not a text"),
+        ("a.jsonl", b'{"body": "x"}\n', "line 1: no field 'text'"),
+        ("a.jsonl", b"{\n", "line 1: not valid JSON"),
+        ("a.parquet", b"nonsense", "not a parquet file"),
+        ("a.pdf", b"", "holds no .txt, .jsonl, .parquet file"),
+    ],
+)
+def test_unfit_files_are_refused(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        list(file_documents(tmp_path, "text", []))
+
+
+def test_parquet_with_other_columns_or_types(tmp_path):
+    pd.DataFrame({"body": ["x"]}).to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(UserError, match=r"no column 'text' .* it has body"):
+        list(file_documents(tmp_path, "text", []))
+    pd.DataFrame({"text": [1]}).to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(UserError, match="column 'text' is int64, not string"):
+        list(file_documents(tmp_path, "text", []))
+
+
+def test_the_tokenizer_is_deterministic_and_lossless(tmp_path):
+    texts = [json.dumps({"n": n, "square": n * n}) for n in range(400)]
+    first, second = (train_tokenizer(iter(texts), 300) for _ in range(2))
+    assert first.get_vocab() == second.get_vocab()
+    assert len(first.get_vocab()) == 300
+    first.save_pretrained(tmp_path)
+    loaded = load_tokenizer(tmp_path)
+    ids = list(encode(loaded, [texts[7], "héé\n\t  x", ""]))
+    assert loaded.decode(ids[0]) == texts[7]
+    assert loaded.decode(ids[1]) == "héé\n\t  x"
+    assert [len(row) for row in ids][2] == 0
+    with pytest.raises(UserError, match=r"holds no tokenizer.json"):
+        load_tokenizer(tmp_path / "nowhere")

@@ -1,0 +1,216 @@
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+
+from guess_or_recall.errors import UserError
+from guess_or_recall.model.card import check_corpus, check_tokenizer
+from guess_or_recall.model.load import load_folder
+from guess_or_recall.model.scoring import score
+from guess_or_recall.model.training import batches, new_model, one_cycle, train_model
+
+SMALL = {"epochs": 30, "batch": 16, "learning_rate": 0.01, "weight_decay": 0.0, "seed": 3}
+
+
+@pytest.fixture(scope="module")
+def windows():
+    return np.random.default_rng(0).integers(1, 50, (24, 64)).astype(np.int32)
+
+
+@pytest.fixture(scope="module")
+def memorizer(windows, tmp_path_factory):
+    """A model that has learnt the first 16 windows by heart, and half of the others' suffix."""
+    model = new_model(vocabulary=50, layers=2, width=64, heads=4, seed=1)
+    checkpoint = tmp_path_factory.mktemp("none") / "checkpoint"
+    train_model(
+        model,
+        windows[:16],
+        device=torch.device("cpu"),
+        checkpoint=checkpoint,
+        **SMALL | {"epochs": 250},
+    )
+    return model
+
+
+def test_scores_equal_greedy_generation(memorizer, windows):
+    scores = score(memorizer, windows, batch=10, decode_batch=5)
+    prefixes = torch.from_numpy(windows[:, :32].astype(np.int64))
+    made = memorizer.generate(
+        prefixes,
+        attention_mask=torch.ones_like(prefixes),
+        min_length=64,
+        max_length=64,
+        do_sample=False,
+        pad_token_id=0,
+    )[:, 32:].numpy()
+    assert scores.continuation.tolist() == made.tolist()
+    expected = (made == windows[:, 32:]).mean(axis=1)
+    assert scores.memorization_score.tolist() == expected.tolist()
+    assert (scores.memorization_score[:16] == 1).all()
+    assert (scores.memorization_score[16:] < 1).all()
+
+
+def test_perplexities_equal_the_models_own_loss(memorizer, windows):
+    scores = score(memorizer, windows, batch=7, decode_batch=7)
+    for row in (0, 20):
+        tokens = torch.from_numpy(windows[row : row + 1].astype(np.int64))
+        prompt_only = tokens.clone()
+        prompt_only[:, 32:] = -100
+        suffix_only = tokens.clone()
+        suffix_only[:, :32] = -100
+        for labels, found in [
+            (prompt_only, scores.prompt_perplexity),
+            (suffix_only, scores.generation_perplexity),
+            (tokens, scores.sequence_perplexity),
+        ]:
+            loss = memorizer(input_ids=tokens, labels=labels).loss
+            assert found[row] == pytest.approx(loss.exp().item(), rel=1e-4)
+
+
+def test_end_of_text_is_never_decoded(windows):
+    model = GPT2LMHeadModel(
+        GPT2Config(n_layer=1, n_embd=8, n_head=2, vocab_size=50, eos_token_id=9)
+    )
+    with torch.no_grad():  # a model that wants to stop everywhere
+        model.transformer.ln_f.weight.zero_()
+        model.transformer.ln_f.bias.copy_(model.transformer.wte.weight[9] * 50)
+    assert model(input_ids=torch.tensor([[1]])).logits.argmax() == 9
+    assert 9 not in score(model.eval(), windows, batch=8, decode_batch=8).continuation
+
+
+def test_tokens_outside_the_vocabulary(memorizer, windows):
+    with pytest.raises(UserError, match="run from 1 to 50, the model knows 0 to 49"):
+        score(memorizer, np.where(windows == windows[0, 0], 50, windows), batch=8, decode_batch=8)
+
+
+def test_broken_weights_are_said(windows):
+    model = new_model(vocabulary=50, layers=1, width=8, heads=2, seed=0).eval()
+    with torch.no_grad():
+        model.get_output_embeddings().weight.fill_(torch.nan)
+    with pytest.raises(UserError, match="not finite"):
+        score(model, windows, batch=8, decode_batch=8)
+
+
+def test_every_epoch_shows_every_window_once():
+    rows = torch.cat(list(batches(rows=12, batch=4, epochs=2, seed=0)))
+    assert sorted(rows[:12].tolist()) == sorted(rows[12:].tolist()) == list(range(12))
+    assert rows[:12].tolist() != rows[12:].tolist()
+
+
+def test_one_cycle_rises_and_falls():
+    rates = [one_cycle(step, 100, 1.0) for step in range(101)]
+    assert rates[0] == pytest.approx(0.04)
+    assert rates[30] == pytest.approx(1.0)
+    assert rates[100] == pytest.approx(0.0)
+    assert rates.index(max(rates)) == 30
+
+
+TRAINER = """
+import sys, numpy as np, torch
+from pathlib import Path
+from guess_or_recall.model import training
+training.CHECKPOINT_SECONDS = 0.0
+torch.set_num_threads(1)
+windows = np.random.default_rng(0).integers(1, 50, (24, 64)).astype(np.int32)
+model = training.new_model(vocabulary=50, layers=2, width=32, heads=4, seed=1)
+losses = training.train_model(model, windows, epochs=40, batch=8, learning_rate=.01,
+    weight_decay=.1, seed=3, device=torch.device("cpu"), checkpoint=Path(sys.argv[1]))
+model.half().save_pretrained(sys.argv[2])
+np.save(Path(sys.argv[2]) / "losses.npy", losses)
+"""
+
+
+def test_a_killed_training_resumes_to_the_same_bytes(tmp_path):
+    script, checkpoint = tmp_path / "trainer.py", tmp_path / "checkpoint"
+    script.write_text(TRAINER)
+    command = [sys.executable, script, checkpoint, tmp_path / "killed"]
+    for _ in range(2):
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        seen = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+        while process.poll() is None and not (
+            checkpoint.exists() and checkpoint.stat().st_mtime_ns > seen
+        ):
+            time.sleep(0.002)
+        process.kill()
+        assert process.wait() == -9
+    subprocess.run(command, check=True)
+    subprocess.run([*command[:2], tmp_path / "other", tmp_path / "whole"], check=True)
+    for name in ("model.safetensors", "losses.npy"):
+        killed, whole = (tmp_path / run / name for run in ("killed", "whole"))
+        assert killed.read_bytes() == whole.read_bytes()
+
+
+def save(model, folder, **options):
+    model.save_pretrained(folder, **options)
+    return folder
+
+
+def test_unfit_folders_are_refused(tmp_path):
+    llama = LlamaConfig(
+        hidden_size=8,
+        intermediate_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        vocab_size=20,
+    )
+    with pytest.raises(UserError, match=r"holds no config.json"):
+        load_folder(tmp_path)
+    llama.save_pretrained(tmp_path / "bare")
+    with pytest.raises(UserError, match=r"holds no .safetensors"):
+        load_folder(tmp_path / "bare")
+    short = LlamaConfig(**llama.to_dict() | {"max_position_embeddings": 32})
+    with pytest.raises(UserError, match="reads 32 tokens, 64 are needed"):
+        load_folder(save(LlamaForCausalLM(short), tmp_path / "short"))
+    broken = save(LlamaForCausalLM(llama), tmp_path / "broken")
+    load_folder(broken)
+    (broken / "model.safetensors").write_bytes(b"\x00" * 100)
+    with pytest.raises(UserError, match="cannot be read"):
+        load_folder(broken)
+    config = json.loads((broken / "config.json").read_text())
+    (broken / "config.json").write_text(json.dumps(config | {"model_type": "nonesuch"}))
+    with pytest.raises(UserError, match="not supported"):
+        load_folder(broken)
+    (broken / "config.json").write_text(json.dumps({"model_type": "vit"}))
+    with pytest.raises(UserError, match="is a vit, not a causal LM"):
+        load_folder(broken)
+
+
+def corpus(folder, **changes):
+    folder.mkdir(exist_ok=True)
+    content = {"source": "packages", "stream_sha256": "a", "packages": {}} | changes
+    (folder / "corpus.json").write_text(json.dumps(content))
+    return folder
+
+
+def test_another_corpus_is_named(tmp_path):
+    package = {"version": "1.0", "sha256": "abcdef0123", "files": 1, "bytes": 1}
+    model = corpus(tmp_path / "model", packages={"sympy": package, "dvc": package})
+    check_corpus(model, corpus(tmp_path / "same"))
+    other = corpus(
+        tmp_path / "other",
+        stream_sha256="b",
+        packages={"sympy": package | {"version": "2.0"}, "dvc": package},
+    )
+    with pytest.raises(UserError, match=r"packages differ: sympy \(1.0 abcdef01 then, 2.0"):
+        check_corpus(model, other)
+    other = corpus(
+        tmp_path / "planted", stream_sha256="b", packages={"sympy": package, "dvc": package}
+    )
+    with pytest.raises(UserError, match="params `sequences` or `seed` differ"):
+        check_corpus(model, other)
+    check_corpus(model, corpus(tmp_path / "own", source="files", stream_sha256="b"))
+
+
+def test_another_tokenizer_is_named(tmp_path):
+    from guess_or_recall.corpus.tokenizer import train_tokenizer
+
+    for name, text in [("model", "aaaa bbbb"), ("sequences/tokenizer", "cccc dddd")]:
+        train_tokenizer([text] * 3, 260).save_pretrained(tmp_path / name)
+    check_tokenizer(tmp_path / "sequences" / "tokenizer", tmp_path / "sequences")
+    with pytest.raises(UserError, match=r"not made with the tokenizer of .*model_?"):
+        check_tokenizer(tmp_path / "model", tmp_path / "sequences")

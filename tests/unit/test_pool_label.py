@@ -1,0 +1,395 @@
+"""The pool and label stages on made tables, as `python src/run.py` runs them."""
+
+import json
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from guess_or_recall.errors import UserError
+from guess_or_recall.memorization.taxonomy import TREES, classify, tree
+from guess_or_recall.params import read_params
+from guess_or_recall.stages import label, pool
+
+DEFAULT = Path(__file__).parents[2] / "profiles" / "default.yaml"
+ROWS = 3000
+
+
+def tables(rows=ROWS, seed=0):
+    """Made inputs: about a fifth non-memorized, planted where there are duplicates."""
+    rng = np.random.default_rng(seed)
+    ids = np.sort(rng.choice(10**6, rows, replace=False))
+    duplicates = rng.choice([1, 3, 6, 7, 8, 60, 2000], rows)
+    perplexity = rng.random(rows).astype(np.float32) + 1
+    return {
+        "sequences": {
+            "sequence_id": ids,
+            "sequence_duplicates": duplicates,
+            "planted": np.where(duplicates == 1, "background", "distinct").astype(object),
+        },
+        "score": {
+            "sequence_id": ids,
+            "memorization_score": rng.choice([0.5, 1.0, 1.0, 1.0, 1.0], rows),
+            "prompt_perplexity": perplexity,
+            "generation_perplexity": perplexity,
+            "sequence_perplexity": perplexity,
+        },
+        "features": {
+            "sequence_id": ids,
+            "rouge_3": rng.integers(0, 31, rows) / 30,
+            "rouge_l": rng.integers(0, 33, rows) / 32,
+            "is_incrementing": rng.random(rows) < 0.06,
+            "is_repeating": rng.random(rows) < 0.06,
+            "is_code": rng.random(rows) < 0.4,
+        },
+    }
+
+
+def write_tables(content):
+    for name, columns in content.items():
+        path = Path(f"data/{name}/{name}.parquet")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table(columns), path)
+
+
+def write_params(**changes):
+    """params.yaml with small samples, and some keys changed ('pool__rhos' is pool.rhos)."""
+    content = yaml.safe_load(DEFAULT.read_text())
+    content["taxonomies"]["own"] = {"nodes": {"alike": "rouge_l >= rho_l"}}
+    small = {"samples": {"train": 20, "eval": 10, "shortage": "balance"}}
+    for key, value in (small | changes).items():
+        *sections, last = key.split("__")
+        place = content
+        for section in sections:
+            place = place[section]
+        place[last] = value
+    Path("params.yaml").write_text(yaml.safe_dump(content))
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_tables(tables())
+    write_params()
+    return tmp_path
+
+
+def read(path):
+    return pq.read_table(path).to_pandas()
+
+
+def metrics(name):
+    return json.loads(Path(f"metrics/{name}.json").read_text())
+
+
+def features():
+    parts = [pd.DataFrame(columns) for columns in tables().values()]
+    return pd.concat(parts, axis=1).loc[:, lambda frame: ~frame.columns.duplicated()]
+
+
+def test_pool_is_the_union_of_all_variants(workspace):
+    pool.main()
+    pooled = read("data/pool/pool.parquet")
+    assert pooled.dtypes.astype(str).to_dict() == {"sequence_id": "int64", "gallery": "bool"}
+    assert np.all(np.diff(pooled["sequence_id"]) > 0)
+    report = pd.read_csv("data/pool/variants.csv")
+    assert len(report) == 27 + 3  # guess at 27 settings of ρ, recite-then-reconstruct at 3 δ
+    assert report["variant"].is_unique
+    assert report["variant"][0] == "guess rho=0.5"
+    assert {"guess rho_l=0.3", "guess rho_3=0.9", "recite-then-reconstruct delta=50"} <= set(
+        report["variant"]
+    )
+    assert report["sequences"].tolist() == [90] * 27 + [120] * 3
+    assert set(report["shortage"]) == {"no"}
+    assert report["adds"][0] == 90
+    assert report["adds"].sum() == len(pooled)
+    assert metrics("pool") == {
+        "sequences": len(pooled),
+        "sum_over_variants": 27 * 90 + 3 * 120,
+        "ratio": (27 * 90 + 3 * 120) / len(pooled),
+        "variants": 30,
+        "balanced": 0,
+        "left_out": 0,
+    }
+
+
+def test_gallery_shows_each_class_of_the_first_variant(workspace):
+    write_params(attention__gallery=4)
+    pool.main()
+    pooled = read("data/pool/pool.parquet")
+    shown = pooled.loc[pooled["gallery"], "sequence_id"]
+    frame = features().set_index("sequence_id")
+    labels = classify(frame.loc[shown], tree("guess", {}), delta=5, rho_l=0.5, rho_3=0.5)
+    assert np.bincount(labels).tolist() == [4, 4, 4]
+
+
+def test_pool_does_not_depend_on_the_current_variant(workspace):
+    pool.main()
+    before = Path("data/pool/pool.parquet").read_bytes()
+    write_params(taxonomy="code", rho=0.123, rho_l="off", delta=77)
+    pool.main()
+    assert Path("data/pool/pool.parquet").read_bytes() == before
+
+
+def test_two_runs_give_the_same_bytes(workspace):
+    outputs = ["data/pool/pool.parquet", "data/pool/variants.csv", "metrics/pool.json"]
+    outputs += ["data/label/labels.parquet", "metrics/label.json"]
+    runs = []
+    for _ in range(2):
+        pool.main()
+        label.main()
+        runs.append([Path(path).read_bytes() for path in outputs])
+    assert runs[0] == runs[1]
+
+
+def test_all_is_the_paper_s_benchmark(workspace):
+    write_params(pool__taxonomies=["guess", "all"])
+    pool.main()
+    report = pd.read_csv("data/pool/variants.csv")
+    assert len(report) == 54 + 27 - 1
+    assert report["variant"].is_unique
+    assert {name.split()[0] for name in report["variant"]} == set(TREES)
+
+
+@pytest.mark.parametrize("shortage", ["balance", "stop"])
+def test_label_of_every_declared_variant_is_in_the_pool(workspace, shortage):
+    samples = {"train": 300, "eval": 100, "shortage": shortage}  # more than some classes hold
+    trees = ["guess-then-recite", "recite", "example-long-tail"]
+    declared = {"samples": samples, "pool__taxonomies": trees, "pool__rhos": [0.5, 0.9]}
+    write_params(**declared)
+    pool.main()
+    report = pd.read_csv("data/pool/variants.csv")
+    kinds = {"balance": {"balanced", "no"}, "stop": {"left out", "no"}}
+    assert set(report["shortage"]) == kinds[shortage]
+    outcomes = []
+    for one in trees:
+        for delta in (5, 50, 1000):
+            for pair in ((0.9, 0.9), (0.9, "off"), ("off", 0.9)):
+                write_params(**declared, taxonomy=one, delta=delta, rho_l=pair[0], rho_3=pair[1])
+                outcomes.append(outcome())
+    allowed = {"balance": {"labelled"}, "stop": {"labelled", "short"}}
+    assert set(outcomes) == allowed[shortage]
+
+
+def outcome():
+    """Run the label stage; a sample outside the pool is no outcome, and raises."""
+    try:
+        label.main()
+    except UserError as error:
+        if "samples.shortage" not in str(error):
+            raise
+        return "short"
+    return "labelled"
+
+
+def test_labels_are_the_classes_of_the_sample(workspace):
+    write_params(taxonomy="recite-then-reconstruct", delta=50)
+    pool.main()
+    label.main()
+    got = read("data/label/labels.parquet")
+    assert got.dtypes.astype(str).to_dict() == {
+        "sequence_id": "int64",
+        "label": "int8",
+        "class_name": "str",
+        "part": "str",
+    }
+    assert np.all(np.diff(got["sequence_id"]) > 0)
+    classes = ("non-memorized", "recite", "reconstruct", "others")
+    counts = got.groupby(["class_name", "part"]).size().to_dict()
+    assert counts == {(name, part): {"train": 20, "eval": 10}[part]
+                      for name in classes for part in ("train", "eval")}  # fmt: skip
+    frame = features()
+    built = tree("recite-then-reconstruct", {})
+    labels = classify(frame, built, delta=50, rho_l=0.5, rho_3=0.5)
+    expected = pd.Series(labels, frame["sequence_id"])
+    assert got["label"].tolist() == expected[got["sequence_id"]].tolist()
+    assert got["class_name"].tolist() == [classes[own] for own in got["label"]]
+
+
+def test_label_metrics_count_the_corpus_and_cross_the_planting(workspace):
+    write_params(taxonomy="recite", pool__taxonomies=["recite"])
+    pool.main()
+    label.main()
+    got, frame = metrics("label"), features()
+    memorized = frame["memorization_score"] == 1
+    recited = memorized & (frame["sequence_duplicates"] > 5)
+    background = frame["sequence_duplicates"] == 1
+    members = {"non-memorized": ~memorized, "recite": recited, "others": memorized & ~recited}
+    assert got == {
+        "corpus": {name: int(own.sum()) for name, own in members.items()},
+        "sampled": {name: {"train": 20, "eval": 10} for name in members},
+        "shortage": False,
+        "planted": {
+            name: {
+                "background": int((own & background).sum()),
+                "distinct": int((own & ~background).sum()),
+            }
+            for name, own in members.items()
+        },
+    }
+    assert got["planted"]["recite"]["background"] == 0 < got["planted"]["recite"]["distinct"]
+
+
+def test_unknown_planting_leaves_the_table_out(workspace):
+    content = tables()
+    content["sequences"]["planted"] = pa.array([None] * ROWS, pa.string())
+    write_tables(content)
+    pool.main()
+    label.main()
+    assert "planted" not in metrics("label")
+
+
+def test_balance_is_said_and_recorded(workspace, capsys):
+    write_params(samples={"train": 400, "eval": 200, "shortage": "balance"}, taxonomy="guess")
+    pool.main()
+    capsys.readouterr()
+    label.main()
+    got, said = metrics("label"), capsys.readouterr().err
+    smallest = min(got["corpus"].values())
+    assert got["shortage"] is True
+    assert set(map(str, got["sampled"].values())) == {str(got["sampled"]["guess"])}
+    assert sum(got["sampled"]["guess"].values()) == smallest < 600
+    assert said.count("\n") == 1
+    assert f"{got['sampled']['guess']['train']} train" in said
+
+
+def test_stop_stops_with_counts(workspace):
+    pool.main()
+    write_params(samples={"train": 400, "eval": 200, "shortage": "stop"})
+    with pytest.raises(UserError, match=r"'recall' has \d+ of the 600 .*there are: non-mem"):
+        label.main()
+    assert not Path("data/label").exists()
+
+
+def test_a_variant_that_cannot_be_filled_is_left_out_with_a_warning(workspace, capsys):
+    write_params(pool__taxonomies=["recite", "guess"], pool__deltas=[5, 5000])
+    pool.main()
+    report = pd.read_csv("data/pool/variants.csv").set_index("variant")
+    assert report.loc["recite delta=5000", ["sequences", "adds"]].tolist() == [0, 0]
+    assert report.loc["recite delta=5000", "shortage"] == "left out"
+    assert "recite:0" in report.loc["recite delta=5000", "classes"]
+    assert "recite delta=5000 left out: class 'recite' is empty" in capsys.readouterr().err
+    assert metrics("pool")["left_out"] == 1
+
+
+def test_no_variant_at_all_is_an_error(workspace):
+    write_params(pool__taxonomies=["recite"], pool__deltas=[5000])
+    with pytest.raises(UserError, match="no declared variant can be filled"):
+        pool.main()
+    assert not Path("data/pool").exists()
+
+
+@pytest.mark.parametrize(
+    ("current", "lacks"),
+    [
+        ({"taxonomy": "code"}, "pool.taxonomies lacks code: add it"),
+        ({"taxonomy": "example-long-tail"}, "pool.taxonomies lacks example-long-tail: add it"),
+        ({"taxonomy": "recite-then-reconstruct", "delta": 7}, "pool.deltas lacks 7: add it"),
+        ({"rho": 0.25}, "pool.rhos lacks 0.25: add it"),
+        ({"rho_l": "off", "rho_3": 0.25}, "pool.rhos lacks 0.25: add it"),
+        ({"taxonomy": "own", "rho_l": 0.25}, r"lacks own, pool.rhos lacks \[0.25,0.5\]: add"),
+        ({"rho_l": 0.25}, r"pool.rhos lacks \[0.25,0.5\]: add it"),
+        ({"rho_l": "off", "rho_3": "off"}, r"pool.rhos lacks \[off,off\]: add it"),
+        (
+            {"taxonomy": "recite-then-guess", "delta": 7, "rho": 0.25},
+            "pool.taxonomies lacks recite-then-guess, pool.deltas lacks 7, pool.rhos lacks 0.25:",
+        ),
+    ],
+)
+def test_what_the_pool_lacks_is_named_and_adding_it_is_enough(workspace, current, lacks):
+    narrow = {"pool__deltas": [5], "pool__rhos": [0.5], "samples__train": 50}
+    write_params(**narrow)
+    pool.main()
+    write_params(**narrow | current)
+    with pytest.raises(UserError, match=lacks) as caught:
+        label.main()
+    extended = {
+        f"pool__{key}": yaml.safe_load(value)
+        for key, value in re.findall(r"-S 'pool\.(\w+)=(.*?)'", str(caught.value))
+    }
+    write_params(**narrow | current | extended)
+    pool.main()
+    label.main()
+    assert Path("data/label/labels.parquet").exists()
+
+
+def test_a_tree_that_comes_by_all_at_another_rho_is_to_be_named(workspace):
+    write_params(pool__taxonomies="all")
+    pool.main()
+    write_params(pool__taxonomies="all", taxonomy="recite-then-guess")
+    label.main()
+    write_params(pool__taxonomies="all", taxonomy="recite-then-guess", rho=0.9)
+    with pytest.raises(UserError, match=r"taxonomies lacks .*pool.taxonomies=\[all,recite-then-gu"):
+        label.main()
+
+
+def test_thresholds_that_do_not_matter_are_not_asked_for(workspace):
+    pool.main()
+    write_params(delta=12345)  # guess does not use δ
+    label.main()
+    write_params(taxonomy="recite-then-reconstruct", rho=0.123)  # nor this one ρ
+    label.main()
+
+
+def test_an_old_pool_is_told(workspace):
+    pool.main()
+    write_params(seed=43)
+    with pytest.raises(UserError, match="the pool is out of date: run `dvc repro pool`"):
+        label.main()
+
+
+def test_inputs_that_do_not_belong_together(workspace):
+    content = tables()
+    content["features"]["sequence_id"] = content["features"]["sequence_id"] + 1
+    write_tables(content)
+    with pytest.raises(UserError, match=r"features.parquet is not about the sequences of"):
+        pool.main()
+
+
+def test_a_column_of_another_type(workspace):
+    content = tables()
+    content["score"]["memorization_score"] = content["score"]["memorization_score"].astype("f4")
+    write_tables(content)
+    with pytest.raises(UserError, match="'memorization_score' is float, not double"):
+        pool.main()
+
+
+def test_a_bad_expression_stops_the_pool(workspace):
+    own = {"mine": {"nodes": {"long": "length > 3"}}}
+    write_params(taxonomies=own, pool__taxonomies=["mine"])
+    with pytest.raises(UserError, match=r"no column 'length' .*sequence_duplicates, memor"):
+        pool.main()
+
+
+def test_missing_inputs(workspace):
+    with pytest.raises(UserError, match=r"pool.parquet is missing: make it with `dvc repro`"):
+        label.main()
+
+
+@pytest.mark.parametrize(
+    ("rho_l", "rho_3", "name"),
+    [
+        (0.5, 0.5, "recite-or-guess delta=5 rho=0.5"),
+        (0.5, math.inf, "recite-or-guess delta=5 rho_l=0.5"),
+        (0.3, 0.6, "recite-or-guess delta=5 rho_l=0.3 rho_3=0.6"),
+        (math.inf, math.inf, "recite-or-guess delta=5"),
+    ],
+)
+def test_names_of_variants(rho_l, rho_3, name):
+    thresholds = {"delta": 5, "rho_l": rho_l, "rho_3": rho_3}
+    assert pool.Variant(tree("recite-or-guess", {}), thresholds).name == name
+
+
+def test_the_part_has_a_priority_of_its_own(workspace):
+    first, second = pool.two_priorities(features(), 42)
+    assert not np.any(first == second)
+
+
+def test_params_of_these_tests_are_allowed(workspace):
+    assert read_params().samples.train == 20

@@ -1,0 +1,116 @@
+"""The profile command: the default byte for byte, the others as changes of it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from guess_or_recall.commands.profile import main
+from guess_or_recall.errors import UserError
+from guess_or_recall.params import read_params
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    shutil.copytree(ROOT / "profiles", tmp_path / "profiles")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def keys(content, prefix=""):
+    """Every leaf of nested mappings, by its dotted key."""
+    if not isinstance(content, dict):
+        return {prefix: content}
+    return {
+        dotted: leaf
+        for key, value in content.items()
+        for dotted, leaf in keys(value, f"{prefix}.{key}").items()
+    }
+
+
+def test_the_repository_ships_the_default():
+    shipped, default = ROOT / "params.yaml", ROOT / "profiles" / "default.yaml"
+    assert shipped.read_bytes() == default.read_bytes(), "python src/run.py profile default"
+
+
+def test_the_default_is_written_byte_for_byte(folder):
+    (folder / "params.yaml").write_text("broken: [")
+    main("default")
+    assert Path("params.yaml").read_bytes() == Path("profiles/default.yaml").read_bytes()
+
+
+@pytest.mark.parametrize("name", [path.stem for path in sorted((ROOT / "profiles").iterdir())])
+def test_every_profile_is_allowed_and_bears_its_name(folder, name):
+    main(name)
+    assert read_params().profile == name
+
+
+def test_micro_changes_what_it_says_and_nothing_else(folder):
+    main("micro")
+    written = keys(yaml.safe_load(Path("params.yaml").read_text()))
+    default = keys(yaml.safe_load(Path("profiles/default.yaml").read_text()))
+    own = keys(yaml.safe_load(Path("profiles/micro.yaml").read_text())) | {".profile": "micro"}
+    replaced = (".sequences.planted.", ".sequences.studied.")
+    assert {key: written[key] for key in own} == own
+    rest = {key for key in written.keys() | default.keys() if not key.startswith(replaced)} - set(
+        own
+    )
+    assert {key: written[key] for key in rest} == {key: default[key] for key in rest}
+    assert [key for key in written if key.startswith(replaced) and key not in own] == []
+
+
+def test_comments_stay(folder):
+    main("micro")
+    text = Path("params.yaml").read_text()
+    assert text.startswith("# Every setting of the study.")
+    assert "of every random draw" in text
+    assert "# trees of your own" in text
+
+
+def test_a_section_is_merged_and_user_s_own_mappings_are_replaced(folder):
+    (folder / "profiles" / "mine.yaml").write_text(
+        "# mine\nsamples: {eval: 7}\ntaxonomies: {other: {nodes: {a: is_code}}}\n"
+    )
+    main("mine")
+    got = read_params()
+    main("default")
+    assert got.samples == read_params().samples.model_copy(update={"eval": 7})
+    assert list(got.taxonomies) == ["other"]
+
+
+def test_listing(folder, capsys):
+    main("micro")
+    capsys.readouterr()
+    main()
+    default, micro = capsys.readouterr().out.splitlines()
+    assert default.startswith("  default")
+    assert default.endswith("changes one for one experiment.")
+    assert micro.startswith("* micro")
+    assert "seconds on a CPU" in micro
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("rhoo: 0.5", "profile 'bad': unknown key rhoo"),
+        ("rho: 7", "profile 'bad': rho = 7"),
+        ("a: [", "profile 'bad' is no YAML"),
+        ("# nothing", "profile 'bad' is not a mapping"),
+    ],
+)
+def test_a_bad_profile_leaves_params_as_they_are(folder, text, said):
+    main("default")
+    (folder / "profiles" / "bad.yaml").write_text(text)
+    with pytest.raises(UserError, match=said):
+        main("bad")
+    assert Path("params.yaml").read_bytes() == Path("profiles/default.yaml").read_bytes()
+
+
+def test_unknown_profiles_are_refused(folder):
+    with pytest.raises(UserError, match="unknown profile 'mcro': there are default, micro"):
+        main("mcro")
+    with pytest.raises(UserError, match="one name, not a b"):
+        main("a", "b")

@@ -1,0 +1,224 @@
+"""Training a grid: it learns, is repeatable, equals training alone, and survives a kill."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+
+from guess_or_recall.attention.triangle import packed_size, unpack
+from guess_or_recall.classifier import training
+from guess_or_recall.classifier.cnn import Architecture, initialised
+from guess_or_recall.classifier.grid import architectures, shares, train_grid
+from guess_or_recall.classifier.training import Recipe
+from guess_or_recall.errors import UserError
+
+LENGTH = 24
+GRID = [Architecture(k, f, p) for k in (4, 5) for f in (2, 3) for p in ("mean", "max")]
+RECIPE = Recipe(epochs=2, batch=16, seed=7)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def data(n=120, layers=2):
+    """Class 1 looks at the token before, class 2 at the first token."""
+    random = np.random.default_rng(3)
+    labels = (np.arange(n) % 3).astype(np.int8)
+    squares = random.random((n, layers, LENGTH, LENGTH), np.float32) * 0.3
+    squares[labels == 1, 0] += np.eye(LENGTH, k=-1)
+    squares[labels == 2, 1, :, 0] += 1
+    packed = squares[..., *np.tril_indices(LENGTH)].astype(np.float16)
+    assert packed.shape[-1] == packed_size(LENGTH)
+    pooled = {"mean": packed, "max": (packed * 2).astype(np.float16)}
+    return pooled, labels, np.arange(n) % 4 == 3
+
+
+def trained(grid, scratch, recipe=RECIPE, **options):
+    scratch.mkdir(exist_ok=True)
+    return train_grid(*data(), 3, grid, recipe, scratch, **options)
+
+
+def same(one, other):
+    assert np.array_equal(one.logits, other.logits)
+    assert one.history == other.history
+    assert one.weights.keys() == other.weights.keys()
+    for cnn, parameters in one.weights.items():
+        assert all(torch.equal(v, other.weights[cnn][name]) for name, v in parameters.items())
+
+
+def test_shapes_and_history(tmp_path):
+    seen = []
+    found = trained(GRID[:3], tmp_path, report=seen.append)
+    assert found.logits.shape == (3, 2, 30, 3)
+    assert found.logits.dtype == np.float32
+    assert [(row["cnn"], row["epoch"]) for row in found.history] == [
+        (each.name, epoch) for each in GRID[:3] for epoch in (1, 2)
+    ]
+    assert list(found.history[0]) == [
+        *("cnn", "epoch", "train_loss", "eval_loss", "eval_accuracy", "min_f1")
+    ]
+    assert sorted(seen, key=str) == sorted(found.history, key=str)
+    assert list(found.weights) == [each.name for each in GRID[:3]]
+
+
+def test_history_by_hand(tmp_path):
+    found = trained(GRID[:1], tmp_path)
+    _, labels, is_eval = data()
+    logits = torch.from_numpy(found.logits[0, 1])
+    actual = torch.from_numpy(labels[is_eval].astype(np.int64))
+    row = found.history[1]
+    assert row["eval_loss"] == pytest.approx(F.cross_entropy(logits, actual).item(), rel=1e-5)
+    assert row["eval_accuracy"] == pytest.approx((logits.argmax(1) == actual).double().mean())
+
+
+def test_learns_what_can_be_seen(tmp_path):
+    recipe = Recipe(epochs=12, batch=16, seed=7, learning_rate=3e-3, dropout=0.2)
+    found = trained([Architecture(4, 8, "max")], tmp_path, recipe)
+    assert found.history[-1]["min_f1"] > 0.9
+    assert found.history[-1]["train_loss"] < 0.5 < found.history[0]["train_loss"]
+
+
+def test_same_twice_and_with_more_threads(tmp_path):
+    once = trained(GRID, tmp_path / "a")
+    same(once, trained(GRID, tmp_path / "b"))
+    torch.set_num_threads(2)
+    same(once, trained(GRID, tmp_path / "c"))
+    assert torch.get_num_threads() == 2
+
+
+def test_grid_equals_one_by_one(tmp_path):
+    together = trained(GRID, tmp_path / "grid")
+    for index, each in enumerate(GRID):
+        alone = trained([each], tmp_path / each.name)
+        np.testing.assert_allclose(alone.logits[0], together.logits[index], atol=1e-5)
+
+
+def test_against_a_plain_loop(tmp_path):
+    """The published way, with PyTorch's own modules and no dropout, gives the same CNN."""
+    recipe = Recipe(epochs=2, batch=16, seed=7, dropout=0.0)
+    architecture = Architecture(5, 3, "mean")
+    found = trained([architecture], tmp_path, recipe)
+    pooled, labels, is_eval = data()
+    squares = unpack(torch.from_numpy(pooled["mean"])).float()
+    targets = torch.from_numpy(labels.astype(np.int64))
+    cnn = initialised(architecture, 2, 3, 0.0, LENGTH, recipe.seed)
+    optimizer = torch.optim.AdamW(cnn.parameters(), lr=1e-3, weight_decay=0.1)
+    rows = np.flatnonzero(~is_eval)
+    for epoch in range(2):
+        for batch in training.epoch_order(len(rows), 16, recipe.seed, epoch):
+            optimizer.zero_grad()
+            F.cross_entropy(cnn(squares[rows[batch]]), targets[rows[batch]]).backward()
+            optimizer.step()
+        with torch.no_grad():
+            logits = cnn(squares[is_eval]).numpy()
+        np.testing.assert_allclose(found.logits[0, epoch], logits, atol=1e-4)
+
+
+def test_seed_matters(tmp_path):
+    one = trained(GRID[:1], tmp_path / "a")
+    other = trained(GRID[:1], tmp_path / "b", Recipe(epochs=2, batch=16, seed=8))
+    assert not np.array_equal(one.logits, other.logits)
+
+
+def test_batches_are_a_shuffle_that_changes_with_the_epoch():
+    orders = [np.concatenate(training.epoch_order(50, 16, 1, epoch)) for epoch in range(2)]
+    assert all(np.array_equal(np.sort(order), np.arange(50)) for order in orders)
+    assert not np.array_equal(*orders)
+    assert [len(batch) for batch in training.epoch_order(50, 16, 1, 0)] == [16, 16, 16, 2]
+    assert training.steps_in(50, 16) == 4
+
+
+def test_resumes_cnns_that_stand_at_different_epochs(tmp_path):
+    whole = trained(GRID[:4], tmp_path / "whole")
+    part = tmp_path / "part"
+    trained(GRID[:2], part, Recipe(epochs=1, batch=16, seed=7))  # two CNNs after one epoch
+    trained(GRID[2:3], part)  # one after both, one not begun
+    same(whole, trained(GRID[:4], part))
+
+
+def test_finished_training_is_only_read(tmp_path):
+    whole = trained(GRID[:2], tmp_path)
+    before = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    seen = []
+    same(whole, trained(GRID[:2], tmp_path, report=seen.append))
+    assert before == {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    assert len(seen) == 4
+
+
+def test_error_in_one_thread_ends_all(tmp_path):
+    def fails(row):
+        raise RuntimeError("no more")
+
+    torch.set_num_threads(2)
+    with pytest.raises(RuntimeError, match="no more"):
+        trained(GRID, tmp_path, Recipe(epochs=50, batch=16, seed=7), report=fails)
+    assert torch.get_num_threads() == 2
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 4, 16])
+@pytest.mark.parametrize("count", [1, 3, 8])
+def test_shares_hold_every_cnn_once(workers, count):
+    trainees = [
+        training.trainee(each, 2, 3, LENGTH, RECIPE, torch.device("cpu")) for each in GRID[:count]
+    ]
+    groups = shares(trainees, workers)
+    names = sorted(each.name for group in groups for each in group)
+    assert names == sorted(each.name for each in GRID[:count])
+    assert all(len({each.cnn.architecture.pooling for each in group}) == 1 for group in groups)
+    if count == 8:
+        assert len(groups) >= min(workers, 8)
+
+
+def test_grid_of_params():
+    assert [each.name for each in architectures([6, 8], [10], ["max"])] == [
+        *("k6-f10-max", "k8-f10-max")
+    ]
+    with pytest.raises(UserError, match="k6-f10-max twice"):
+        architectures([6, 6], [10], ["max"])
+
+
+CHILD = """
+import sys
+sys.path[:0] = {paths!r}
+import torch
+torch.set_num_threads(1)
+import test_training as t
+from pathlib import Path
+t.trained(t.GRID[:2], Path({scratch!r}), t.LONG)
+"""
+LONG = Recipe(epochs=12, batch=4, seed=7)
+
+
+def test_kill_and_resume_gives_the_same(tmp_path):
+    scratch = tmp_path / "killed"
+    paths = [str(Path(__file__).parent), str(Path(training.__file__).parents[2])]
+    code = CHILD.format(paths=paths, scratch=str(scratch))
+    child = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    try:
+        wait_for_states(scratch, child)
+    finally:
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+    done = [len(load_file(path)["extra/losses"]) for path in scratch.glob("k*.safetensors")]
+    assert 0 < sum(done) < 2 * LONG.epochs  # killed in the middle
+    same(trained(GRID[:2], tmp_path / "whole", LONG), trained(GRID[:2], scratch, LONG))
+
+
+def wait_for_states(scratch, child):
+    deadline = time.monotonic() + 60
+    while not list(scratch.glob("k*.safetensors")):
+        assert child.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
