@@ -14,7 +14,7 @@ from torch.nn.grad import conv2d_weight
 
 from guess_or_recall.classifier.cnn import Cnn, Keeps
 
-BANDS = 1  # of rows in the first convolution: more would save little and cost calls
+BANDS = 3  # of rows in the first convolution: more save little and cost calls
 
 
 def logits(

@@ -2,14 +2,13 @@
 
 All CNNs take the same batches in the same order; first weights and dropout of each come from
 streams of its own. So a CNN trained in a grid is the CNN trained alone, and a killed run goes on
-after the last epoch of each. On a CPU, every core trains its share of the grid with one thread.
+after the last epoch of each.
 """
 
-import math
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
@@ -19,11 +18,14 @@ from jaxtyping import Bool, Float, Float16, Int8
 from torch import Tensor
 from tqdm import tqdm
 
-from guess_or_recall.attention.triangle import length_of, unpack
+from guess_or_recall.attention.triangle import length_of
 from guess_or_recall.classifier import training
 from guess_or_recall.classifier.cnn import Architecture
 from guess_or_recall.classifier.metrics import confusion_matrix, cross_entropy, scores
+from guess_or_recall.classifier.samples import Samples, prepare
+from guess_or_recall.classifier.steps import Step, stepper
 from guess_or_recall.classifier.training import Recipe, Trainee
+from guess_or_recall.classifier.workers import in_parallel, shares
 from guess_or_recall.errors import UserError
 
 
@@ -37,20 +39,24 @@ class Trained:
 
 
 @dataclass(frozen=True)
-class Samples:
-    """What the CNNs read: the attention of each pooling, on the CPU or the device."""
+class Watch:
+    """Who hears of the progress; the lock lets one worker speak at a time."""
 
-    pooled: dict[str, Float16[Tensor, "n layers packed"]]
-    labels: Tensor  # int64 [n], on the device
-    train: np.ndarray  # rows of the training part
-    eval: np.ndarray  # rows of the evaluation part
-    device: torch.device
+    bar: tqdm
+    report: Callable[[dict], None]
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def patterns(self, pooling: str, rows: np.ndarray) -> Float[Tensor, "b layers query key"]:
-        """Attention patterns of some samples, as float32 squares in channels-last memory."""
-        source = self.pooled[pooling]
-        packed = source[torch.from_numpy(rows).to(source.device)].to(self.device).float()
-        return unpack(packed).contiguous(memory_format=torch.channels_last)
+    def stepped(self, losses: list[Tensor]) -> None:
+        """Move the bar by one step of some CNNs; now and then show their current loss."""
+        with self.lock:
+            self.bar.update(len(losses[-1]))
+            if len(losses) % 50 == 0:
+                self.bar.set_postfix(loss=f"{torch.stack(losses[-50:]).mean():.3f}", refresh=False)
+
+    def finished(self, row: dict) -> None:
+        """Hand on a row of the history."""
+        with self.lock:
+            self.report(row)
 
 
 def architectures(kernel: list[int], features: list[int], pooling: list[str]) -> list[Architecture]:
@@ -98,25 +104,23 @@ def train_grid(
     ]
     for each in trainees:
         training.restore(each, scratch)
-    workers = torch.get_num_threads() if device.type == "cpu" else 1
-    with progress(trainees, len(samples.train)) as bar:
-        lock = threading.Lock()
+    cuda = device.type == "cuda"
+    workers = 1 if cuda else torch.get_num_threads()
+    with exact() if cuda else nullcontext(), progress(trainees, len(samples.train)) as bar:
+        watch = Watch(bar, report)
 
         def job(group: list[Trainee], stop: threading.Event) -> None:
-            train_group(group, samples, scratch, bar, lock, report, stop)
+            train_group(group, samples, scratch, watch, stop)
 
         in_parallel(job, shares(trainees, workers), workers)
     return gather(trainees, samples)
 
 
-def prepare(pooled: dict, labels: np.ndarray, is_eval: np.ndarray, device) -> Samples:
-    """Put the samples where the training is, if they fit there."""
-    tensors = {name: torch.from_numpy(values) for name, values in pooled.items()}
-    needed = sum(tensor.nbytes for tensor in tensors.values())
-    if device.type == "cuda" and needed < 0.7 * torch.cuda.mem_get_info(device)[0]:
-        tensors = {name: tensor.to(device) for name, tensor in tensors.items()}
-    on_device = torch.from_numpy(labels.astype(np.int64)).to(device)
-    return Samples(tensors, on_device, np.flatnonzero(~is_eval), np.flatnonzero(is_eval), device)
+def exact():
+    """Convolutions on a GPU in true float32, with the same bits every time."""
+    return torch.backends.cudnn.flags(
+        enabled=True, deterministic=True, benchmark=False, allow_tf32=False
+    )
 
 
 def progress(trainees: list[Trainee], samples: int) -> tqdm:
@@ -128,116 +132,78 @@ def progress(trainees: list[Trainee], samples: int) -> tqdm:
     return tqdm(total=total, initial=done, desc=f"train {len(trainees)} CNNs", unit="step")
 
 
-def shares(trainees: list[Trainee], workers: int) -> list[list[Trainee]]:
-    """Split the grid for the workers; CNNs of one share read the same pooling."""
-    names = dict.fromkeys(each.cnn.architecture.pooling for each in trainees)
-    parts = math.ceil(workers / len(names))
-    groups = []
-    for pooling in names:
-        members = [each for each in trainees if each.cnn.architecture.pooling == pooling]
-        members.sort(key=cost, reverse=True)
-        dealt = [
-            members[i :: 2 * parts] + members[2 * parts - 1 - i :: 2 * parts] for i in range(parts)
-        ]
-        groups += [group for group in dealt if group]
-    return groups
-
-
-def cost(trainee: Trainee) -> tuple[int, int]:
-    """Order of the time that a CNN takes."""
-    architecture = trainee.cnn.architecture
-    return architecture.kernel, architecture.features
-
-
-def in_parallel(job: Callable, groups: list[list[Trainee]], workers: int) -> None:
-    """Run a job for every group, each with one thread of its own; on an error all end."""
-    before, stop = torch.get_num_threads(), threading.Event()
-    torch.set_num_threads(1)
-    try:
-        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            futures = [pool.submit(job, group, stop) for group in groups]
-            try:
-                for future in as_completed(futures):
-                    future.result()
-            except BaseException:
-                stop.set()
-                raise
-    finally:
-        torch.set_num_threads(before)
-
-
 def train_group(
     group: list[Trainee],
     samples: Samples,
     scratch: Path,
-    bar: tqdm,
-    lock: threading.Lock,
-    report: Callable[[dict], None],
+    watch: Watch,
     stop: threading.Event,
 ) -> None:
-    """Train CNNs that read the same pooling, epoch by epoch."""
-    torch.set_flush_denormal(True)
-    actual = samples.labels.cpu().numpy()[samples.eval]
+    """Train some CNNs, epoch by epoch, each from the epoch where it stands."""
+    members, begin = [], None
     for epoch in range(group[0].recipe.epochs):
-        for each in (each for each in group if len(each.losses) > epoch):
-            with lock:
-                report(history_row(each, epoch, actual))
-        members = [each for each in group if len(each.losses) == epoch]
-        if not members or not train_epoch(members, epoch, samples, bar, lock, stop):
+        for each in group:
+            if len(each.losses) > epoch:
+                watch.finished(history_row(each, epoch, samples.actual))
+        before, members = members, [each for each in group if len(each.losses) == epoch]
+        if not members:
             continue
-        for each, logits in zip(members, evaluate(members, samples), strict=True):
-            each.logits.append(logits)
-            training.save(each, scratch)
-            with lock:
-                report(history_row(each, epoch, actual))
+        if begin is None or members != before:
+            begin = stepper(members, members[0].recipe.batch)
+        losses = train_epoch(members, epoch, begin(epoch), samples, watch, stop)
+        if losses is None:
+            return
+        finish_epoch(members, losses, samples, scratch, watch)
 
 
 def train_epoch(
     members: list[Trainee],
     epoch: int,
+    step: Step,
     samples: Samples,
-    bar: tqdm,
-    lock: threading.Lock,
+    watch: Watch,
     stop: threading.Event,
-) -> bool:
-    """One epoch of some CNNs in step; False if it was stopped."""
-    recipe, pooling = members[0].recipe, members[0].cnn.architecture.pooling
-    sources = [training.dropout_source(each, epoch) for each in members]
+) -> list[float] | None:
+    """One epoch: the mean loss of each CNN, or None if it was stopped."""
+    recipe, poolings = members[0].recipe, poolings_of(members)
+    order = training.epoch_order(len(samples.train), recipe.seed, epoch)
+    batches = samples.rows(samples.train[order]).split(recipe.batch)
     losses = []
-    batches = training.epoch_order(len(samples.train), recipe.batch, recipe.seed, epoch)
-    for number, batch in enumerate(batches):
+    for rows in batches:
         if stop.is_set():
-            return False
-        rows = samples.train[batch]
-        patterns, labels = samples.patterns(pooling, rows), samples.labels[rows]
-        drawn = [training.draw(*pair, len(rows)) for pair in zip(sources, members, strict=True)]
-        losses.append(
-            torch.stack(
-                [
-                    training.step(each, patterns, labels, keeps)
-                    for each, keeps in zip(members, drawn, strict=True)
-                ]
-            )
-        )
-        with lock:
-            bar.update(len(members))
-            if number % 50 == 49:
-                bar.set_postfix(loss=f"{torch.stack(losses[-50:]).mean():.3f}", refresh=False)
-    weights = np.array([len(batch) for batch in batches]) / len(samples.train)
-    for each, values in zip(members, torch.stack(losses, 1).double().cpu().numpy(), strict=True):
-        each.losses.append(float(values @ weights))
-    return True
+            return None
+        labels = samples.labels[rows].to(samples.device)
+        losses.append(step(samples.patterns(poolings, rows), labels))
+        watch.stepped(losses)
+    weights = np.array([len(rows) for rows in batches]) / len(order)
+    columns = torch.stack(losses, 1).double().cpu().numpy()
+    return [float(weights @ column) for column in columns]  # one by one: bits as if alone
+
+
+def finish_epoch(
+    members: list[Trainee], losses: list[float], samples: Samples, scratch: Path, watch: Watch
+) -> None:
+    """Evaluate some CNNs after an epoch, and keep what they are and gave."""
+    for each, loss, logits in zip(members, losses, evaluate(members, samples), strict=True):
+        each.losses.append(loss)
+        each.logits.append(logits)
+        training.save(each, scratch)
+        watch.finished(history_row(each, len(each.losses) - 1, samples.actual))
+
+
+def poolings_of(members: list[Trainee]) -> list[str]:
+    """The poolings that some CNNs read."""
+    return list(dict.fromkeys(each.cnn.architecture.pooling for each in members))
 
 
 @torch.no_grad()
 def evaluate(members: list[Trainee], samples: Samples) -> list[Float[Tensor, "eval classes"]]:
     """Logits of the evaluation part, of every CNN, on the CPU."""
-    pooling = members[0].cnn.architecture.pooling
     found: list[list[Tensor]] = [[] for _ in members]
-    for start in range(0, len(samples.eval), training.EVAL_BATCH):
-        patterns = samples.patterns(pooling, samples.eval[start : start + training.EVAL_BATCH])
+    for rows in samples.rows(samples.eval).split(training.EVAL_BATCH):
+        patterns = samples.patterns(poolings_of(members), rows)
         for each, parts in zip(members, found, strict=True):
-            parts.append(training.forward(each.cnn, patterns))
+            parts.append(training.forward(each.cnn, patterns[each.cnn.architecture.pooling]))
     return [torch.cat(parts).cpu() for parts in found]
 
 
@@ -258,13 +224,14 @@ def history_row(trainee: Trainee, epoch: int, actual: np.ndarray) -> dict:
 
 def gather(trainees: list[Trainee], samples: Samples) -> Trained:
     """Weights, logits and history in the order of the grid."""
-    actual = samples.labels.cpu().numpy()[samples.eval]
     weights = {
         each.name: {name: value.cpu() for name, value in each.cnn.state_dict().items()}
         for each in trainees
     }
     logits = torch.stack([torch.stack(each.logits) for each in trainees]).numpy()
     history = [
-        history_row(each, epoch, actual) for each in trainees for epoch in range(len(each.losses))
+        history_row(each, epoch, samples.actual)
+        for each in trainees
+        for epoch in range(len(each.losses))
     ]
     return Trained(weights, logits, history)

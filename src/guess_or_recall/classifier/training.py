@@ -37,7 +37,7 @@ class Recipe:
     seed: int = 42
 
 
-@dataclass
+@dataclass(eq=False)
 class Trainee:
     """A CNN in training: its optimizer, and what its finished epochs gave."""
 
@@ -70,17 +70,23 @@ def trainee(
     seed, dropout = recipe.seed, recipe.dropout
     cnn = initialised(architecture, layers, classes, dropout, length, seed).to(device)
     optimizer = torch.optim.AdamW(
-        cnn.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
+        cnn.parameters(),
+        lr=recipe.learning_rate,
+        weight_decay=recipe.weight_decay,
+        fused=True,
+        capturable=device.type == "cuda",
     )
     return Trainee(cnn, optimizer, recipe)
 
 
-def dropout_source(trainee: Trainee, epoch: int) -> np.random.BitGenerator | torch.Generator:
-    """The random stream of one CNN's dropout in one epoch, whatever is trained beside it."""
-    seed = derived_seed(trainee.recipe.seed, "dropout", trainee.name, epoch)
-    if trainee.device.type == "cpu":
-        return np.random.SFC64(seed)
-    return torch.Generator(trainee.device).manual_seed(seed)
+def dropout_seed(trainee: Trainee, epoch: int) -> int:
+    """Seed of one CNN's dropout in one epoch, whatever is trained beside it."""
+    return derived_seed(trainee.recipe.seed, "dropout", trainee.name, epoch)
+
+
+def dropout_bits(trainee: Trainee, epoch: int) -> np.random.BitGenerator:
+    """The random stream of one CNN's dropout in one epoch, on a CPU."""
+    return np.random.SFC64(dropout_seed(trainee, epoch))
 
 
 def draw(
@@ -135,10 +141,9 @@ def state_path(trainee: Trainee, folder: Path) -> Path:
     return folder / f"{trainee.name}.safetensors"
 
 
-def epoch_order(samples: int, batch: int, seed: int, epoch: int) -> list[Int64[np.ndarray, " b"]]:
-    """The same shuffled batches for every CNN; the last may be smaller."""
-    order = np.random.default_rng(derived_seed(seed, "order", epoch)).permutation(samples)
-    return np.array_split(order, range(batch, samples, batch))
+def epoch_order(samples: int, seed: int, epoch: int) -> Int64[np.ndarray, " samples"]:
+    """The same order of the samples for every CNN."""
+    return np.random.default_rng(derived_seed(seed, "order", epoch)).permutation(samples)
 
 
 def steps_in(samples: int, batch: int) -> int:

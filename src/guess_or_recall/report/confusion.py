@@ -27,7 +27,7 @@ def confusion_panels(
     columns = max(1, min(len(matrices), int((WIDTH - NAMES + TOTALS) / (size + TOTALS))))
     rows = -(-len(matrices) // columns)
     width = NAMES - TOTALS + columns * (size + TOTALS)
-    figure = new_figure(rows * (size + 1.25), min(WIDTH, width), square=True)
+    figure = new_figure(rows * (size + 1.4), min(WIDTH, width), square=True)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for index, (title, matrix) in enumerate(matrices.items()):
         draw_matrix(panels[index], matrix, classes, named=index % columns == 0)

@@ -119,8 +119,9 @@ def read_confusion(classes: tuple[str, ...]) -> dict[str, Int[np.ndarray, "class
     Raises:
         UserError: the file is about other classes than the current taxonomy's.
     """
-    text = {"actual": str, "predicted": str}  # a class may be called "NA" or "1"
-    table = pd.read_csv(existing(CONFUSION), dtype=text, keep_default_na=False)
+    # a class may be called "NA" or "1", so all is text first
+    table = pd.read_csv(existing(CONFUSION), dtype=str, keep_default_na=False)
+    table = table.astype({"count": np.int64})
     found = {*table["actual"], *table["predicted"]}
     if found != {*classes}:
         raise UserError(

@@ -1,0 +1,121 @@
+"""One step of several CNNs on the same batch: one by one on a CPU, side by side on a GPU.
+
+A step of one CNN is a hundred GPU kernels of a few microseconds, so that launching them is all
+the cost: a CUDA graph, recorded once, runs those of the whole grid without Python.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from guess_or_recall.classifier import training
+from guess_or_recall.classifier.samples import Patterns
+from guess_or_recall.classifier.training import Trainee
+
+Step = Callable[[Patterns, Int64[Tensor, " batch"]], Float[Tensor, " cnn"]]
+Begin = Callable[[int], Step]  # of an epoch, counted from 0
+
+
+def stepper(members: list[Trainee], batch: int) -> Begin:
+    """Make what starts an epoch and gives its step; a step returns the loss of each CNN."""
+    if members[0].device.type == "cuda":
+        return recording_stepper(members, batch)
+
+    def begin(epoch: int) -> Step:
+        sources = [training.dropout_bits(each, epoch) for each in members]
+
+        def step(patterns: Patterns, labels: Tensor) -> Tensor:
+            pairs = zip(members, sources, strict=True)
+            return torch.stack([train_one(each, bits, patterns, labels) for each, bits in pairs])
+
+        return step
+
+    return begin
+
+
+def train_one(each: Trainee, source, patterns: Patterns, labels: Tensor) -> Tensor:
+    """One step of one CNN."""
+    keeps = training.draw(source, each, len(labels))
+    return training.step(each, patterns[each.cnn.architecture.pooling], labels, keeps)
+
+
+def recording_stepper(members: list[Trainee], batch: int) -> Begin:
+    """The same on a GPU: full batches replay a recording that the first of them makes."""
+    generators = [torch.Generator(each.device) for each in members]
+    recordings: list[Step] = []
+
+    def step(patterns: Patterns, labels: Tensor) -> Tensor:
+        if len(labels) < batch:
+            return side_by_side(members, generators, patterns, labels)
+        if not recordings:
+            recordings.append(recorded(members, generators, patterns, labels))
+        return recordings[0](patterns, labels)
+
+    def begin(epoch: int) -> Step:
+        for each, generator in zip(members, generators, strict=True):
+            generator.manual_seed(training.dropout_seed(each, epoch))
+        return step
+
+    return begin
+
+
+def side_by_side(
+    members: list[Trainee], generators: list[torch.Generator], patterns: Patterns, labels: Tensor
+) -> Float[Tensor, " cnn"]:
+    """One step of every CNN, each on a stream of its own."""
+    here, losses = torch.cuda.current_stream(), []
+    for each, generator in zip(members, generators, strict=True):
+        stream = torch.cuda.Stream()
+        stream.wait_stream(here)
+        with torch.cuda.stream(stream):
+            losses.append(train_one(each, generator, patterns, labels))
+        here.wait_stream(stream)
+    return torch.stack(losses)
+
+
+def recorded(
+    members: list[Trainee], generators: list[torch.Generator], patterns: Patterns, labels: Tensor
+) -> Step:
+    """Record a step for batches of these shapes; CNNs and generators stay as they are."""
+    patterns, labels = {name: value.clone() for name, value in patterns.items()}, labels.clone()
+    graph = torch.cuda.CUDAGraph()
+    with unchanged(members, generators):
+        for _ in range(2):  # first calls allocate, which a recording must not
+            side_by_side(members, generators, patterns, labels)
+        torch.cuda.synchronize()
+    for generator in generators:
+        graph.register_generator_state(generator)
+    with torch.cuda.graph(graph):
+        losses = side_by_side(members, generators, patterns, labels)
+
+    def step(new: Patterns, wanted: Tensor) -> Tensor:
+        for name, value in new.items():
+            patterns[name].copy_(value)
+        labels.copy_(wanted)
+        graph.replay()
+        return losses.clone()
+
+    return step
+
+
+@contextmanager
+def unchanged(members: list[Trainee], generators: list[torch.Generator]) -> Iterator[None]:
+    """Put weights, optimizer states (zeros where there were none) and generators back after."""
+    owned = [(each, value) for each in members for value in each.cnn.parameters()]
+    weights = [value.detach().clone() for _, value in owned]
+    states = [
+        {name: value.clone() for name, value in each.optimizer.state[parameter].items()}
+        for each, parameter in owned
+    ]
+    drawn = [generator.get_state() for generator in generators]
+    yield
+    with torch.no_grad():
+        for (each, parameter), weight, state in zip(owned, weights, states, strict=True):
+            parameter.copy_(weight)
+            for name, value in each.optimizer.state[parameter].items():
+                value.copy_(state.get(name, torch.zeros_like(value)))
+    for generator, state in zip(generators, drawn, strict=True):
+        generator.set_state(state)

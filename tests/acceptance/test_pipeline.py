@@ -1,0 +1,150 @@
+"""The whole pipeline under real DVC, on the micro profile, without a network."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+
+STAGES = [
+    "sequences", "model", "score", "features", "pool", "attention", "label", "train", "evaluate",
+    "figures",
+]  # fmt: skip
+NO_NETWORK = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+OWN = {key: value for key, value in os.environ.items() if not key.startswith(("GUESS_", "DVC_"))}
+
+
+def run(folder: Path, *command: str) -> subprocess.CompletedProcess:
+    """Run a command of the environment in a workspace; its output is text."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = OWN | NO_NETWORK | {"PATH": path}
+    environment.pop("PYTHONPATH", None)
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def must(folder: Path, *command: str) -> str:
+    done = run(folder, *command)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory):
+    """A clone of the repository as it stands, switched to the micro profile, after `dvc repro`."""
+    folder = tmp_path_factory.mktemp("clone") / "guess-or-recall"
+    listed = must(ROOT, "git", "ls-files", "-co", "--exclude-standard").splitlines()
+    for file in listed:
+        if (ROOT / file).is_file():
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / file, folder / file)
+    (folder / "dvc.lock").unlink(missing_ok=True)
+    must(folder, "git", "init", "-q")
+    must(folder, "git", "config", "user.email", "tests@example.org")
+    must(folder, "git", "config", "user.name", "tests")
+    must(folder, "python", "src/run.py", "profile", "micro")
+    must(folder, "dvc", "repro")
+    must(folder, "git", "add", "-A")
+    must(folder, "git", "commit", "-qm", "micro")
+    return folder
+
+
+def stages_run(output: str) -> list[str]:
+    return [stage for stage in STAGES if f"Running stage '{stage}'" in output]
+
+
+def read(folder: Path, metrics: str) -> dict:
+    return json.loads((folder / "metrics" / f"{metrics}.json").read_text())
+
+
+def test_every_stage_leaves_its_results(repository):
+    assert read(repository, "score")["memorized"] > 0
+    label, evaluate = read(repository, "label"), read(repository, "evaluate")
+    assert set(label["sampled"]) == {"non-memorized", "guess", "recall"}
+    assert 0 <= evaluate["min_f1_low"] <= evaluate["min_f1"] <= evaluate["min_f1_high"] <= 1
+    for name in ("taxonomy_flow", "attention_gallery", "decision_tree", "confusion"):
+        for kind in ("png", "pdf"):
+            assert (repository / "figures" / f"{name}.{kind}").stat().st_size > 1000
+
+
+def test_labels_are_not_the_planting(repository):
+    """Classes come from score and features alone: recompute them without the planting."""
+    folder = repository / "data"
+    frame = pd.read_parquet(folder / "features/features.parquet").merge(
+        pd.read_parquet(folder / "score/score.parquet"), on="sequence_id"
+    )
+    frame = frame.merge(pd.read_parquet(folder / "label/labels.parquet"), on="sequence_id")
+    guess = frame.is_incrementing | frame.is_repeating
+    guess |= (frame.rouge_l >= 0.5) | (frame.rouge_3 >= 0.5)
+    expected = (frame.memorization_score == 1).astype(int) * (2 - guess.astype(int))
+    assert frame.label.tolist() == expected.tolist()
+
+
+def test_nothing_runs_again_unchanged(repository):
+    assert stages_run(must(repository, "dvc", "repro")) == []
+
+
+def test_a_second_run_gives_the_same_bytes(repository):
+    before = (repository / "dvc.lock").read_bytes()
+    output = must(repository, "dvc", "repro", "--force", "--no-run-cache")
+    assert stages_run(output) == STAGES
+    assert (repository / "dvc.lock").read_bytes() == before
+
+
+def test_a_variant_runs_label_and_later_only(repository):
+    output = must(
+        repository, "dvc", "exp", "run", "-n", "variant", "-S", "taxonomy=recite", "-S", "rho=0.6"
+    )
+    assert stages_run(output) == ["label", "train", "evaluate", "figures"]
+    assert set(read(repository, "label")["sampled"]) == {"non-memorized", "recite", "others"}
+    shown = must(repository, "dvc", "exp", "show", "--csv")
+    assert "variant" in shown and "min_f1" in shown
+    assert "min_f1" in must(repository, "dvc", "metrics", "diff")
+    must(repository, "dvc", "plots", "show", "--out", "plots")
+    assert (repository / "plots" / "index.html").exists()
+    must(repository, "dvc", "plots", "diff", "HEAD", "variant", "--out", "plots-diff")
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("taxonomy=gess", "guess"),
+        ("delta=-1", "delta = -1"),
+        ("rho=1.5", "rho = 1.5"),
+        ("train.epochs=0", "train.epochs = 0"),
+        ("taxonomy=reconstruct", "class 'reconstruct' is empty"),
+    ],
+)
+def test_a_users_mistake_is_one_line(repository, setting, message):
+    done = run(repository, "dvc", "exp", "run", "--temp", "-S", setting)
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "Traceback" not in said
+    lines = [line for line in said.splitlines() if line.startswith("error in")]
+    assert len(lines) == 1 and message in lines[0]
+
+
+def test_declared_params_are_those_of_params_yaml():
+    """Every parameter that a stage declares exists, and none has a name that DVC drops."""
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_text())
+    for stage in pipeline["stages"].values():
+        for key in stage["params"]:
+            value = params
+            for part in key.split("."):
+                value = value[part]
+    assert not {"size", "nfiles"} & set(all_keys(params))
+
+
+def all_keys(section: object) -> list:
+    if not isinstance(section, dict):
+        return []
+    return [*section, *(key for value in section.values() for key in all_keys(value))]
