@@ -440,14 +440,14 @@ def test_confusion_percents_by_hand():
     matrix = np.array([[3, 1], [0, 1200]])
     figure = confusion_panels({"only": matrix}, ("non-memorized", "memorized"))
     [axes] = figure.axes
-    cells = {t.get_position(): t.get_text() for t in axes.texts}
+    cells = {tuple(map(int, t.get_position())): t.get_text() for t in axes.texts}
     assert cells == {
         (0, 0): "3\n75.0%",
         (1, 0): "1\n25.0%",
         (0, 1): "0\n0.0%",
         (1, 1): "1,200\n100.0%",
     }
-    assert np.asarray(axes.get_images()[0].get_array()).tolist() == [[0.75, 0.25], [0, 1]]
+    assert np.asarray(axes.collections[0].get_array()).tolist() == [[0.75, 0.25], [0, 1]]
     assert {"non-memorized n = 4", "memorized n = 1,200", "only"} <= {*texts(figure)}
 
 

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import seaborn
 from jaxtyping import Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from guess_or_recall.report.style import STYLED, WIDTH, new_figure, percent, text_color, wrapped
+from guess_or_recall.report.style import STYLED, WIDTH, new_figure, percent, wrapped
 
 CELL = 0.6  # inches: holds "121,235" over "84.2%"
 NAMES, TOTALS = 1.35, 0.85  # inches, left of the first panel of a row and of the others
@@ -43,27 +44,30 @@ def draw_matrix(
     """Draw one matrix; the colour is the percent of the row; rows are `named` or only counted."""
     totals = matrix.sum(axis=1)
     shares = matrix / np.maximum(totals, 1)[:, None]
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="equal", interpolation="none")
-    for actual, predicted in np.ndindex(matrix.shape):
-        count = int(matrix[actual, predicted])
-        red, green, blue, _ = image.to_rgba(shares)[actual, predicted]
-        axes.text(
-            predicted,
-            actual,
-            f"{count:,}\n{percent(count, int(totals[actual]))}",
-            ha="center",
-            va="center",
-            fontsize=8,
-            color=text_color((red, green, blue)),
-        )
+    cells = [
+        [f"{count:,}\n{percent(int(count), int(total))}" for count in row]
+        for row, total in zip(matrix, totals, strict=True)
+    ]
     names = [wrapped(name, 14) for name in classes]
     rows = [f"n = {total:,}" for total in totals]
     if named:
         rows = [f"{name}\n{row}" for name, row in zip(names, rows, strict=True)]
         axes.set_ylabel("actual class")
-    turn = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
-    axes.set_xticks(range(len(classes)), names, **turn)
-    axes.set_yticks(range(len(classes)), rows)
+    seaborn.heatmap(
+        shares,
+        annot=np.array(cells),
+        fmt="",
+        annot_kws={"fontsize": 8},
+        cmap="Blues",
+        vmin=0,
+        vmax=1,
+        cbar=False,
+        square=True,
+        xticklabels=names,
+        yticklabels=rows,
+        ax=axes,
+    )
+    axes.set_xticklabels(names, rotation=35, ha="right", rotation_mode="anchor")
+    axes.set_yticklabels(rows, rotation=0)
     axes.set_xlabel("predicted class")
     axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)

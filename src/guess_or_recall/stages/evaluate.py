@@ -14,12 +14,14 @@ import pyarrow as pa
 from jaxtyping import Float32, Int8
 from safetensors.numpy import load_file
 
+from guess_or_recall.classifier.labels import Labels, read_labels
 from guess_or_recall.classifier.metrics import confusion_matrix, scores, view
 from guess_or_recall.errors import UserError
 from guess_or_recall.files import atomic, existing, read_json, write_json, write_table
 from guess_or_recall.params import read_params
-from guess_or_recall.stages.train import DATA, Labels, read_labels
 
+DATA = Path("data")
+LABELS = DATA / "label" / "labels.parquet"
 OUTPUT = DATA / "evaluate"
 PLOTTED = 40_000  # rows of predictions.csv: one megabyte
 
@@ -30,7 +32,7 @@ def main() -> None:
     """Write the metrics and the predictions."""
     params = read_params()
     names, logits, labels = read_logits()
-    actual = labels.labels[labels.is_eval]
+    actual = labels.actual
     resamples, seed = params.evaluate.bootstrap, params.seed
     write_json(
         Path("metrics/evaluate.json"),
@@ -47,7 +49,7 @@ def read_logits(folder: Path = DATA / "train") -> tuple[list[str], Logits, Label
     Raises:
         UserError: data/train belongs to other labels.
     """
-    labels, cnns = read_labels(), read_json(folder / "cnns.json")
+    labels, cnns = read_labels(LABELS), read_json(folder / "cnns.json")
     logits = load_file(existing(folder / "logits.safetensors"))["logits"]
     if cnns["classes"] != labels.classes or logits.shape[2] != labels.is_eval.sum():
         raise UserError(
@@ -127,7 +129,7 @@ def predictions(names: list[str], logits: Logits, labels: Labels) -> pa.Table:
     classes = np.array(labels.classes, object)
     columns = {
         "sequence_id": pa.array(labels.sequence_ids[labels.is_eval]),
-        "class_name": pa.array(classes[labels.labels[labels.is_eval]]),
+        "class_name": pa.array(classes[labels.actual]),
     }
     predicted = classes[logits[:, -1].argmax(-1)]
     return pa.table(columns | {name: pa.array(predicted[i]) for i, name in enumerate(names)})

@@ -8,54 +8,34 @@ run is taken up again after the last epoch of each CNN.
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import torch
-from jaxtyping import Bool, Float16, Int8, Int64
+from jaxtyping import Float16
 from safetensors.torch import save_file
 
 from guess_or_recall.attention.store import read_pooled
 from guess_or_recall.classifier.cnn import Architecture
 from guess_or_recall.classifier.grid import Trained, architectures, train_grid
+from guess_or_recall.classifier.labels import Labels, read_labels
 from guess_or_recall.classifier.tracking import tracked
 from guess_or_recall.classifier.training import Recipe
-from guess_or_recall.errors import UserError
-from guess_or_recall.files import content_hash, publish, read_table, scratch, write_json
-from guess_or_recall.model.load import device
+from guess_or_recall.files import content_hash, publish, scratch, write_json
 from guess_or_recall.params import Params, Train, read_params
 
 DATA = Path("data")
 LABELS = DATA / "label" / "labels.parquet"
-SCHEMA = pa.schema(
-    [
-        ("sequence_id", pa.int64()),
-        ("label", pa.int8()),
-        ("class_name", pa.string()),
-        ("part", pa.string()),
-    ]
-)
-
-
-class Labels(NamedTuple):
-    """labels.parquet as arrays, in its order."""
-
-    sequence_ids: Int64[np.ndarray, " n"]
-    labels: Int8[np.ndarray, " n"]
-    is_eval: Bool[np.ndarray, " n"]
-    classes: list[str]
 
 
 def main() -> None:
     """Train, and publish data/train."""
     params = read_params()
-    labels = read_labels()
+    labels = read_labels(LABELS)
     grid = architectures(**params.train.grid.model_dump())
     pooled = read_attention(labels, grid)
     recipe = recipe_of(params.train, params.seed)
-    where = device()
+    where = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     origin = content_hash(LABELS, DATA / "attention" / "provenance.json")
     names = [each.name for each in grid]
     with scratch("train", origin, names, asdict(recipe), where.type) as folder:
@@ -74,35 +54,6 @@ def main() -> None:
         layers = next(iter(pooled.values())).shape[1]
         write(folder / "result", trained, grid, labels.classes, layers)
         publish(folder / "result", DATA / "train")
-
-
-def read_labels(path: Path = LABELS) -> Labels:
-    """Read the classes of the sample.
-
-    Raises:
-        UserError: a class has no sequence to train on, or none to evaluate on.
-    """
-    table = read_table(path, SCHEMA).to_pandas()
-    names = dict(zip(table["label"], table["class_name"], strict=True))
-    if table.empty or sorted(names) != list(range(max(names) + 1)):
-        raise UserError(
-            f"{path} has the classes {sorted(names)}, but all from 0 on must have sequences: "
-            "choose another taxonomy, rho or delta"
-        )
-    counts = table.groupby(["label", "part"]).size()
-    for label, name in sorted(names.items()):
-        for part in ("train", "eval"):
-            if (label, part) not in counts.index:
-                raise UserError(
-                    f"{path}: class '{name}' has no sequence in the part '{part}': "
-                    f"choose another taxonomy, rho or delta, or a larger samples.{part}"
-                )
-    return Labels(
-        table["sequence_id"].to_numpy(),
-        table["label"].to_numpy(),
-        (table["part"] == "eval").to_numpy(),
-        [names[label] for label in sorted(names)],
-    )
 
 
 def read_attention(

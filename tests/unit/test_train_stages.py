@@ -1,0 +1,183 @@
+"""The stages train and evaluate, on an attention store of a few sequences."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from guess_or_recall.attention.store import write_shard, write_view
+from guess_or_recall.attention.triangle import packed_size
+from guess_or_recall.classifier.cnn import Architecture, Cnn
+from guess_or_recall.classifier.labels import SCHEMA
+from guess_or_recall.errors import UserError
+from guess_or_recall.files import content_hash, write_table
+from guess_or_recall.params import parse_params
+from guess_or_recall.stages import evaluate, train
+
+ROOT = Path(__file__).parents[2]
+NAMES = np.array(["non-memorized", "guess", "recall"], object)
+OUTPUTS = ("data/train", "data/evaluate", "metrics/evaluate.json")
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def write_params(folder, **changes):
+    content = yaml.safe_load((ROOT / "params.yaml").read_text())
+    content["train"] |= {
+        "grid": {"kernel": [6], "features": [2], "pooling": ["mean", "max"]},
+        "epochs": 2,
+        "wandb": "disabled",
+    }
+    content["evaluate"]["bootstrap"] = 50
+    text = yaml.safe_dump(content | changes)
+    (folder / "params.yaml").write_text(text)
+    return parse_params(text, "here")
+
+
+def write_labels(ids, labels, part):
+    columns = [ids, labels, NAMES[labels], np.asarray(part, object)]
+    write_table(train.LABELS, pa.table(columns, schema=SCHEMA))
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch):
+    """24 sequences with labels, in a store of 30."""
+    monkeypatch.chdir(tmp_path)
+    write_params(tmp_path)
+    random, stored = np.random.default_rng(0), np.arange(100, 400, 10)
+    pooled = random.random((2, 30, 3, packed_size(64)), np.float32).astype(np.float16)
+    folder = Path("data/attention")
+    folder.mkdir(parents=True)
+    write_shard(folder / "shard-00000.h5", stored, pooled, {"model": "none"})
+    write_view(folder, 1, {"model": "none"})
+    rows = np.arange(24)
+    part = np.where(rows < 12, "train", "eval")
+    write_labels(stored[3:27], (rows % 3).astype(np.int8), part)
+    return tmp_path
+
+
+def test_train_then_evaluate(workspace):
+    train.main()
+    weights = load_file("data/train/cnns.safetensors")
+    cnn = Cnn(Architecture(6, 2, "max"), layers=3, classes=3)
+    mine = {key: value for key, value in weights.items() if key.startswith("k6-f2-max/")}
+    cnn.load_state_dict({key.removeprefix("k6-f2-max/"): value for key, value in mine.items()})
+    logits = load_file("data/train/logits.safetensors")["logits"]
+    assert logits.shape == (2, 2, 12, 3)
+    described = json.loads(Path("data/train/cnns.json").read_text())
+    assert described["classes"] == list(NAMES)
+    assert described["layers"] == 3
+    assert described["grid"]["k6-f2-max"] == {"kernel": 6, "features": 2, "pooling": "max"}
+    history = pd.read_csv("data/train/history.csv")
+    assert list(history.columns) == [
+        *("cnn", "epoch", "train_loss", "eval_loss", "eval_accuracy", "min_f1")
+    ]
+    assert len(history) == 4
+    assert not [path for path in Path(".scratch").iterdir() if path.is_dir()]
+
+    evaluate.main()
+    found = json.loads(Path("metrics/evaluate.json").read_text())
+    assert found["eval_loss"] == pytest.approx(history["eval_loss"].mean())
+    last = history[history["epoch"] == 2]
+    assert found["last_epoch"]["eval_loss"] == pytest.approx(last["eval_loss"].mean())
+    assert found["best_cnn"]["min_f1"] == pytest.approx(last["min_f1"].max())
+    assert found["min_f1_low"] <= found["min_f1_high"]
+    assert list(found["per_class"]["all"]) == list(NAMES)
+    assert found["min_f1"] == min(row["f1"] for row in found["per_class"]["all"].values())
+    check_predictions(logits.numpy())
+
+
+def check_predictions(logits):
+    confusion = pd.read_csv("data/evaluate/confusion.csv")
+    assert confusion.groupby("epoch")["count"].sum().to_dict() == {"all": 48, "last": 24}
+    assert (confusion.groupby(["epoch", "actual"])["count"].sum().loc["last"] == 8).all()
+    predictions = pd.read_parquet("data/evaluate/predictions.parquet")
+    assert predictions["sequence_id"].tolist() == list(range(250, 370, 10))
+    assert predictions["class_name"].tolist() == [*NAMES] * 4
+    for index, name in enumerate(("k6-f2-mean", "k6-f2-max")):
+        assert predictions[name].tolist() == NAMES[logits[index, 1].argmax(-1)].tolist()
+    plotted = pd.read_csv("data/evaluate/predictions.csv")
+    assert len(plotted) == 24
+    last = confusion[confusion["epoch"] == "last"].set_index(["actual", "predicted"])["count"]
+    assert plotted.value_counts().to_dict() == last[last > 0].to_dict()
+
+
+def test_same_bytes_twice(workspace):
+    hashes = []
+    for _ in range(2):
+        train.main()
+        evaluate.main()
+        hashes.append([content_hash(Path(path)) for path in OUTPUTS])
+        shutil.rmtree("data/train")
+    assert hashes[0] == hashes[1]
+
+
+def test_other_parameters_do_not_take_up_old_state(workspace, monkeypatch):
+    train.main()
+    before = content_hash(Path("data/train"))
+    write_params(workspace, seed=43)
+    train.main()
+    assert content_hash(Path("data/train")) != before
+
+
+def test_class_without_evaluation(workspace):
+    part = np.array(["train", "eval"] * 6)
+    part[np.arange(12) % 3 == 2] = "train"
+    write_labels(np.arange(100, 220, 10), (np.arange(12) % 3).astype(np.int8), part)
+    with pytest.raises(UserError, match=r"class 'recall' has no sequence in the part 'eval'"):
+        train.main()
+
+
+def test_empty_class(workspace):
+    write_labels(np.array([100, 110]), np.array([0, 2], np.int8), ["train", "eval"])
+    with pytest.raises(UserError, match=r"classes \[0, 2\].*must have sequences"):
+        train.main()
+    write_labels(np.array([], np.int64), np.array([], np.int8), [])
+    with pytest.raises(UserError, match=r"classes \[\].*must have sequences"):
+        train.main()
+
+
+def test_sequence_without_attention_leaves_earlier_outputs(workspace):
+    train.main()
+    before = content_hash(Path("data/train"))
+    rows = np.arange(12)
+    part = np.where(rows < 6, "train", "eval")
+    write_labels(rows + 5000, (rows % 3).astype(np.int8), part)
+    with pytest.raises(UserError, match="5000"):
+        train.main()
+    assert content_hash(Path("data/train")) == before
+
+
+def test_evaluate_refuses_logits_of_other_labels(workspace):
+    train.main()
+    write_labels(np.arange(4), np.array([0, 1, 0, 1], np.int8), ["train", "train", "eval", "eval"])
+    with pytest.raises(UserError, match="12 evaluations of non-memorized, guess, recall"):
+        evaluate.main()
+
+
+def test_name_of_the_variant(tmp_path):
+    assert train.variant(write_params(tmp_path)) == "guess delta=5 rho=0.5"
+    changed = write_params(tmp_path, taxonomy="recite", rho_3="off")
+    assert train.variant(changed) == "recite delta=5 rho=0.5 rho_3=off"
+
+
+def test_plotted_keeps_to_the_best_cnn_where_all_are_too_many(monkeypatch):
+    actual = np.array([0, 1, 2], np.int8)
+    logits = np.zeros((2, 1, 3, 3), np.float32)
+    logits[1, 0] = np.eye(3)
+    monkeypatch.setattr(evaluate, "PLOTTED", 5)
+    found = evaluate.plotted(logits, actual, list(NAMES))
+    assert found["predicted"].tolist() == found["actual"].tolist() == list(NAMES)
