@@ -115,6 +115,7 @@ class Model(Section):
 class Score(Section):
     batch: Count
     decode_batch: Count
+    shard: Count
 
 
 class Features(Section):

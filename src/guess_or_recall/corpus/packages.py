@@ -68,11 +68,13 @@ def package_digests(manifest: list[dict]) -> dict[str, dict]:
     """Version, number of files, bytes and one sha256 of each package of a manifest."""
     digests = {}
     for package, rows in pd.DataFrame(manifest).groupby("package"):
-        lines = "".join(f"{row.file} {row.sha256}\n" for row in rows.itertuples())
+        lines = "".join(
+            f"{file} {sha256}\n" for file, sha256 in zip(rows["file"], rows["sha256"], strict=True)
+        )
         digests[str(package)] = {
             "version": rows["version"].iloc[0],
             "files": len(rows),
-            "bytes": int(rows["bytes"].sum()),
+            "bytes": sum(rows["bytes"].tolist()),
             "sha256": hashlib.sha256(lines.encode()).hexdigest(),
         }
     return digests

@@ -49,7 +49,8 @@ def load_folder(folder: Path) -> PreTrainedModel:
         )
     except (ValueError, OSError, RuntimeError, SafetensorError) as error:
         raise UserError(f"model.path: '{folder}' cannot be read: {first_line(error)}") from None
-    return model.to(device()).eval()
+    torch.nn.Module.to(model, device())  # PreTrainedModel.to is typed for strings alone
+    return model.eval()
 
 
 def load_model(stage_output: Path) -> PreTrainedModel:

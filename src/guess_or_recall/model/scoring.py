@@ -73,7 +73,7 @@ def mean_perplexity(losses: Float[Tensor, "b n"]) -> Float[Tensor, " b"]:
 
 def split(rows: np.ndarray, batch: int, what: str) -> Iterator[np.ndarray]:
     """Batches of row numbers under a progress bar."""
-    with tqdm(total=len(rows), desc=what, unit="sequence") as progress:
+    with tqdm(total=len(rows), desc=what, unit="sequence", leave=False) as progress:
         for start in range(0, len(rows), batch):
             yield rows[start : start + batch]
             progress.update(len(rows[start : start + batch]))

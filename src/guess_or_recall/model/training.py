@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -12,16 +12,14 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
-from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
+from transformers import AutoModelForCausalLM, GPTNeoXConfig, PreTrainedModel
 
 from guess_or_recall.checkpoint import load_checkpoint, save_checkpoint
 
 CHECKPOINT_SECONDS = 60.0
 
 
-def new_model(
-    vocabulary: int, layers: int, width: int, heads: int, seed: int
-) -> GPTNeoXForCausalLM:
+def new_model(vocabulary: int, layers: int, width: int, heads: int, seed: int) -> PreTrainedModel:
     """A GPT-NeoX for sequences of 64 tokens, with seeded random weights."""
     torch.manual_seed(seed)
     config = GPTNeoXConfig(
@@ -34,12 +32,11 @@ def new_model(
         bos_token_id=0,
         eos_token_id=0,
         use_cache=False,
-        attn_implementation="sdpa",
     )
-    return GPTNeoXForCausalLM(config)
+    return AutoModelForCausalLM.from_config(config, attn_implementation="sdpa")
 
 
-def next_token_loss(model: torch.nn.Module, batch: Int[Tensor, "b 64"]) -> Float[Tensor, ""]:
+def next_token_loss(model: Callable, batch: Int[Tensor, "b 64"]) -> Float[Tensor, ""]:
     """Mean cross-entropy of tokens 1..63 of every window, in nats."""
     logits = model(input_ids=batch).logits[:, :-1]
     return functional.cross_entropy(logits.flatten(0, 1).float(), batch[:, 1:].flatten())
@@ -70,7 +67,7 @@ def precision(device: torch.device) -> AbstractContextManager:
 
 
 def train_model(
-    model: GPTNeoXForCausalLM,
+    model: torch.nn.Module,
     windows: Int[np.ndarray, "w 64"],
     *,
     epochs: int,

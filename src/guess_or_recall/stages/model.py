@@ -105,7 +105,8 @@ def train(params: Params) -> float:
 
 def write_loss(folder: Path, losses: Float[np.ndarray, " steps"]) -> None:
     """Write the loss curve, a mean over 50 steps a row."""
-    steps = np.arange(len(losses))
-    curve = pd.DataFrame({"step": steps // 50 * 50, "loss": losses}).groupby("step").mean()
+    steps = list(range(0, len(losses), 50))
+    means = [float(losses[step : step + 50].mean()) for step in steps]
     with atomic(folder / "loss.csv") as temporary:
-        curve.to_csv(temporary, float_format="%.5f")
+        curve = pd.DataFrame({"step": steps, "loss": means})
+        curve.to_csv(temporary, index=False, float_format="%.5f")

@@ -5,12 +5,25 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
+from tqdm import tqdm
 
-from guess_or_recall.files import read_table, token_column, token_matrix, write_json, write_table
+from guess_or_recall.files import (
+    content_hash,
+    read_json,
+    read_table,
+    scratch,
+    token_column,
+    token_matrix,
+    write_json,
+    write_table,
+)
 from guess_or_recall.model.load import load_model
-from guess_or_recall.model.scoring import Scores, score
+from guess_or_recall.model.scoring import Scores, check_vocabulary, score
 from guess_or_recall.params import read_params
 
+SEQUENCES = Path("data/sequences/sequences.parquet")
+MODEL = Path("data/model")
 SCHEMA = pa.schema(
     {
         "sequence_id": pa.int64(),
@@ -23,25 +36,41 @@ SCHEMA = pa.schema(
 
 def main() -> None:
     """Read params.yaml, the sequences and the model; write data/score and metrics/score.json."""
-    params = read_params()
-    sequences = read_table(Path("data/sequences/sequences.parquet"), SCHEMA)
-    model = load_model(Path("data/model"))
-    scores = score(
-        model, token_matrix(sequences["tokens"]), params.score.batch, params.score.decode_batch
-    )
-    table = {"sequence_id": sequences["sequence_id"], **scores._asdict()}
+    settings = read_params().score
+    sequences = read_table(SEQUENCES, SCHEMA)
+    tokens = token_matrix(sequences["tokens"])
+    model = load_model(MODEL)
+    check_vocabulary(tokens, model.config.get_text_config().vocab_size)
+    weights = read_json(MODEL / "model.json")["weights"]
+    matters = settings.model_dump(), content_hash(SEQUENCES), weights, str(model.device)
+    with scratch("score", *matters) as folder:
+        parts = [folder / f"{start}.parquet" for start in range(0, len(tokens), settings.shard)]
+        for number, part in enumerate(tqdm(parts, desc="scoring", unit="shard")):
+            if not part.exists():
+                rows = slice(number * settings.shard, (number + 1) * settings.shard)
+                found = score(model, tokens[rows], settings.batch, settings.decode_batch)
+                write_table(part, score_table(sequences["sequence_id"][rows], found))
+        scores = pa.concat_tables(pq.read_table(part) for part in parts)
+        write_table(Path("data/score/score.parquet"), scores)
+    write_json(Path("metrics/score.json"), summary(sequences, scores["memorization_score"]))
+
+
+def score_table(sequence_id: pa.ChunkedArray, scores: Scores) -> pa.Table:
+    """A row per sequence: its id, its scores, the model's continuation."""
+    table = {"sequence_id": sequence_id, **scores._asdict()}
     for name in ("prompt_perplexity", "generation_perplexity", "sequence_perplexity"):
         table[name] = pa.array(table[name], pa.float32())
     table["continuation"] = token_column(scores.continuation)
-    write_table(Path("data/score/score.parquet"), pa.table(table))
-    write_json(Path("metrics/score.json"), summary(sequences, scores))
+    return pa.table(table)
 
 
-def summary(sequences: pa.Table, scores: Scores) -> dict:
+def summary(sequences: pa.Table, memorization_score: pa.ChunkedArray) -> dict:
     """Shares of memorized sequences: of all, of each planted kind, and against duplicates."""
+    scores = memorization_score.to_numpy()
+    memorized = scores == 1
     frame = pd.DataFrame(
         {
-            "memorized": scores.memorization_score == 1,
+            "memorized": memorized,
             "planted": sequences["planted"].to_pandas().fillna("unknown"),
             "duplicates": sequences["sequence_duplicates"].to_numpy(),
         }
@@ -53,9 +82,9 @@ def summary(sequences: pa.Table, scores: Scores) -> dict:
     )
     return {
         "sequences": len(frame),
-        "memorized": int(frame["memorized"].sum()),
-        "memorized_share": float(frame["memorized"].mean()),
-        "mean_memorization_score": float(scores.memorization_score.mean()),
+        "memorized": int(memorized.sum()),
+        "memorized_share": float(memorized.mean()),
+        "mean_memorization_score": float(scores.mean()),
         "memorized_share_by_planted": shares(frame, "planted"),
         "memorized_share_by_duplicates": shares(frame, "duplicates"),
     }
@@ -65,6 +94,6 @@ def shares(frame: pd.DataFrame, by: str) -> dict[str, dict]:
     """Number of sequences and memorized share of each group."""
     groups = frame.groupby(by, observed=True)["memorized"]
     return {
-        str(name): {"sequences": len(group), "share": round(float(group.mean()), 4)}
+        str(name): {"sequences": len(group), "share": round(float(np.mean(group)), 4)}
         for name, group in groups
     }

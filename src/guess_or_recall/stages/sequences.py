@@ -151,7 +151,7 @@ def choose(
             "studied": studied,
         }
     )
-    return frame[shown].reset_index(drop=True), windows[shown]
+    return frame.loc[shown].reset_index(drop=True), windows[shown]
 
 
 def templates_among(
