@@ -72,7 +72,8 @@ class Tokenizer(Section):
 
 
 class Planting(Section):
-    rouge_l: tuple[Unit, Unit]
+    rouge_l: tuple[Unit, Unit] = (0.0, 1.0)
+    template: bool = False
     copies: dict[Count, Count]
 
 
@@ -90,8 +91,8 @@ class Sequences(Section):
     @model_validator(mode="after")
     def studied_kinds_exist(self) -> "Sequences":
         """Refuse to study a kind of window that is not planted."""
-        if unknown := set(self.studied) - {"background", "template", *self.planted}:
-            kinds = ", ".join(["background", "template", *self.planted])
+        if unknown := set(self.studied) - {"background", *self.planted}:
+            kinds = ", ".join(["background", *self.planted])
             raise ValueError(f"studied: no kind {', '.join(sorted(unknown))} (there are {kinds})")
         return self
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Int
 
 from guess_or_recall.errors import UserError
 
@@ -31,17 +31,13 @@ def first_of_equal(windows: Int[np.ndarray, "w 64"]) -> Bool[np.ndarray, " w"]:
 
 
 def plant(
-    rouge_l: Float[np.ndarray, " w"],
-    free: Bool[np.ndarray, " w"],
-    kinds: Mapping[str, tuple[tuple[float, float], Mapping[int, int]]],
+    fits: Mapping[str, Bool[np.ndarray, " w"]], copies: Mapping[str, Mapping[int, int]]
 ) -> tuple[np.ndarray, Int[np.ndarray, " w"]]:
-    """Choose the windows to plant: for each kind the first free ones in its range of ROUGE-L.
+    """Choose the windows to plant: for each kind the first ones that fit and are still free.
 
     Args:
-        rouge_l: of every window, in random order.
-        free: windows that may be planted.
-        kinds: kind -> (range [low, high) of ROUGE-L, where 1.0 is in the last range;
-            copies -> number of windows).
+        fits: kind -> which windows (in random order) may be planted as it.
+        copies: kind -> copies -> number of windows.
 
     Returns:
         The kind of every window ("background" where it is not planted) and its copies (1 there).
@@ -49,17 +45,15 @@ def plant(
     Raises:
         UserError: the corpus has too few windows of a kind.
     """
-    names = np.full(len(rouge_l), "background", dtype=object)
-    copies = np.ones(len(rouge_l), np.int64)
-    for kind, ((low, high), ladder) in kinds.items():
-        fits = free & (names == "background") & (rouge_l >= low)
-        fits &= (rouge_l < high) | (high == 1.0)
-        rows, wanted = np.flatnonzero(fits), sum(ladder.values())
+    shape = next(iter(fits.values())).shape
+    names, planted = np.full(shape, "background", dtype=object), np.ones(shape, np.int64)
+    for kind, ladder in copies.items():
+        rows, wanted = np.flatnonzero(fits[kind] & (names == "background")), sum(ladder.values())
         if len(rows) < wanted:
             raise UserError(
-                f"sequences.planted.{kind}: {wanted} windows wanted with ROUGE-L from {low} to "
-                f"{high}, the corpus has {len(rows)}: plant fewer or widen rouge_l"
+                f"sequences.planted.{kind}: {wanted} windows wanted, the corpus has {len(rows)} "
+                "that fit: plant fewer, or widen rouge_l"
             )
         names[rows[:wanted]] = kind
-        copies[rows[:wanted]] = np.repeat(list(ladder), list(ladder.values()))
-    return names, copies
+        planted[rows[:wanted]] = np.repeat(list(ladder), list(ladder.values()))
+    return names, planted

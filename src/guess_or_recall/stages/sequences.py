@@ -21,7 +21,7 @@ from guess_or_recall.errors import UserError
 from guess_or_recall.files import atomic, publish, scratch, token_column, write_json, write_table
 from guess_or_recall.memorization.rouge import rouge_l
 from guess_or_recall.memorization.templates import templates
-from guess_or_recall.params import Sequences, read_params
+from guess_or_recall.params import Planting, Sequences, read_params
 
 OUTPUT = Path("data/sequences")
 
@@ -118,29 +118,24 @@ def choose(
 ) -> tuple[pd.DataFrame, Int[np.ndarray, "w 64"]]:
     """Choose the windows of the training stream, and among them those that are studied.
 
-    Windows come in one random order: the first `background` are shown once, planted ones come
-    from the rest. Equal windows are studied or planted once.
+    Windows come in one random order. The first that fit are planted, the first `background`
+    others are shown once. Equal windows are planted or studied once.
 
     Returns:
         sequence_id, document, planted, planted_copies, studied, a row per window of the stream;
         and the windows.
     """
-    planted = settings.planted if settings.source == "packages" else {}
     starts = np.random.default_rng(seed).permutation(window_starts(corpus.ends))
+    planted = settings.planted if settings.source == "packages" else {}
     if not planted:
         starts = starts[: settings.background]
     windows = cut(corpus.tokens, starts)
-    background = np.arange(len(windows)) < settings.background
     first = first_of_equal(windows)
-    likeness = np.where(~background & first, 0.0, np.nan)
-    free = np.flatnonzero(~background & first)
-    likeness[free] = rouge_l(windows[free])
-    kinds = {kind: (given.rouge_l, given.copies) for kind, given in planted.items()}
-    names, copies = plant(likeness, ~background & first, kinds)
-    shown = background | (names != "background")
-    if "template" in settings.studied:
-        names[templates_among(tokenizer, windows, background & first)] = "template"
-    studied = study(names, first & shown, settings.studied, seed)
+    names, copies = np.full(len(windows), "background", dtype=object), np.ones(len(windows), int)
+    if planted:
+        ladders = {kind: given.copies for kind, given in planted.items()}
+        names, copies = plant(fitting(tokenizer, windows, first, planted), ladders)
+    shown = (names != "background") | (np.cumsum(names == "background") <= settings.background)
     files = np.searchsorted(corpus.ends, starts, side="right")
     frame = pd.DataFrame(
         {
@@ -148,21 +143,32 @@ def choose(
             "document": np.array(corpus.names, dtype=object)[files],
             "planted": names,
             "planted_copies": copies,
-            "studied": studied,
+            "studied": study(names, first & shown, settings.studied, seed),
         }
     )
     return frame.loc[shown].reset_index(drop=True), windows[shown]
 
 
-def templates_among(
+def fitting(
     tokenizer: PreTrainedTokenizerFast,
     windows: Int[np.ndarray, "w 64"],
-    eligible: Bool[np.ndarray, " w"],
-) -> Int[np.ndarray, " t"]:
-    """Rows of eligible windows whose text counts or repeats: too rare to be met by chance."""
-    rows = np.flatnonzero(eligible)
-    incrementing, repeating = templates(decode(tokenizer, windows[rows]))
-    return rows[incrementing | repeating]
+    first: Bool[np.ndarray, " w"],
+    planted: dict[str, Planting],
+) -> dict[str, Bool[np.ndarray, " w"]]:
+    """Which windows may be planted as which kind: by ROUGE-L in [low, high), or as a template.
+
+    A `high` of 1 is inside its range. `first` marks the windows that are no repetition.
+    """
+    likeness = rouge_l(windows)
+    fits = {}
+    for kind, given in planted.items():
+        low, high = given.rouge_l
+        fits[kind] = first & (likeness >= low) & ((likeness < high) | (high == 1))
+        if given.template:
+            rows = np.flatnonzero(fits[kind])
+            incrementing, repeating = templates(decode(tokenizer, windows[rows]))
+            fits[kind][rows[~(incrementing | repeating)]] = False
+    return fits
 
 
 def decode(tokenizer: PreTrainedTokenizerFast, windows: Int[np.ndarray, "n 64"]) -> list[str]:
