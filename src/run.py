@@ -5,6 +5,7 @@ workspace without an installation.
 """
 
 import argparse
+import errno
 import importlib
 import os
 import sys
@@ -49,6 +50,11 @@ def main() -> int:
         importlib.import_module(f"guess_or_recall.{package}.{given.name}").main(*given.arguments)
     except UserError as error:
         print(f"error in {given.name}: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        print(f"error in {given.name}: disk full ({error}); free some: what is done is kept")
         return 1
     except KeyboardInterrupt:
         print(f"{given.name} interrupted; the next run resumes where it stood", file=sys.stderr)

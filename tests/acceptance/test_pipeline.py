@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
 
 from tests.conftest import ROOT
 
@@ -130,21 +129,3 @@ def test_a_users_mistake_is_one_line(repository, setting, message):
     assert "Traceback" not in said
     lines = [line for line in said.splitlines() if line.startswith("error in")]
     assert len(lines) == 1 and message in lines[0]
-
-
-def test_declared_params_are_those_of_params_yaml():
-    """Every parameter that a stage declares exists, and none has a name that DVC drops."""
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_text())
-    for stage in pipeline["stages"].values():
-        for key in stage["params"]:
-            value = params
-            for part in key.split("."):
-                value = value[part]
-    assert not {"size", "nfiles"} & set(all_keys(params))
-
-
-def all_keys(section: object) -> list:
-    if not isinstance(section, dict):
-        return []
-    return [*section, *(key for value in section.values() for key in all_keys(value))]

@@ -59,15 +59,16 @@ def test_the_first_of_equal_windows():
     assert first_of_equal(windows).tolist() == [True, True, False, True]
 
 
-def test_planting_takes_free_windows_of_the_range_in_order():
-    rouge = np.array([0.9, 0.1, 1.0, 0.5, 0.2, np.nan])
-    free = np.array([True, True, False, True, True, True])
-    kinds = {"low": ((0.0, 0.4), {3: 1, 7: 1}), "high": ((0.5, 1.0), {2: 2})}
-    names, copies = plant(rouge, free, kinds)
+def test_planting_takes_free_windows_that_fit_in_order():
+    fits = {
+        "low": np.array([False, True, False, False, True, True]),
+        "high": np.array([True, True, False, True, False, False]),
+    }
+    names, copies = plant(fits, {"low": {3: 1, 7: 1}, "high": {2: 2}})
     assert names.tolist() == ["high", "low", "background", "high", "low", "background"]
     assert copies.tolist() == [2, 3, 1, 2, 7, 1]
-    with pytest.raises(UserError, match=r"planted.low: 3 windows wanted .* has 2"):
-        plant(rouge, free, {"low": ((0.0, 0.4), {1: 3})})
+    with pytest.raises(UserError, match=r"planted.low: 4 windows wanted, the corpus has 3"):
+        plant(fits, {"low": {1: 4}})
 
 
 def test_package_text_and_manifest():

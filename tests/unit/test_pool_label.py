@@ -62,7 +62,7 @@ def write_params(**changes):
     """params.yaml with small samples, and some keys changed ('pool__rhos' is pool.rhos)."""
     content = yaml.safe_load(DEFAULT.read_text())
     content["taxonomies"]["own"] = {"nodes": {"alike": "rouge_l >= rho_l"}}
-    small = {"samples": {"train": 20, "eval": 10, "shortage": "balance"}}
+    small = {"samples": {"train": 20, "eval": 10, "shortage": "balance"}, "delta": 5}
     for key, value in (small | changes).items():
         *sections, last = key.split("__")
         place = content

@@ -169,9 +169,9 @@ def test_evaluate_refuses_logits_of_other_labels(workspace):
 
 
 def test_name_of_the_variant(tmp_path):
-    assert train.variant(write_params(tmp_path)) == "guess delta=5 rho=0.5"
+    assert train.variant(write_params(tmp_path)) == "guess delta=50 rho=0.5"
     changed = write_params(tmp_path, taxonomy="recite", rho_3="off")
-    assert train.variant(changed) == "recite delta=5 rho=0.5 rho_3=off"
+    assert train.variant(changed) == "recite delta=50 rho=0.5 rho_3=off"
 
 
 def test_plotted_keeps_to_the_best_cnn_where_all_are_too_many(monkeypatch):

@@ -1,7 +1,5 @@
 """What a trained model was made from: its card, and the check that a corpus is the one it saw."""
 
-import os
-import subprocess
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -28,7 +26,6 @@ studied for verbatim memorization; it is not a useful language model.
 | tokenizer (sha256) | `{tokenizer}` |
 | seed | {seed} |
 | settings (`model.train`) | `{settings}` |
-| commit | `{commit}` |
 | device, torch | {device}, {torch} |
 | loss of the last 100 steps | {loss:.4f} nats a token |
 
@@ -47,20 +44,10 @@ def write_card(folder: Path, corpus: dict, **facts: object) -> None:
         manifest=corpus["manifest_sha256"],
         stream=corpus["stream_sha256"],
         tokenizer=corpus["tokenizer_sha256"],
-        commit=commit(),
         **facts,
     )
     with atomic(folder / "README.md") as temporary:
         temporary.write_text(card)
-
-
-def commit() -> str:
-    """The repository's commit, of git or of the variable GIT_COMMIT where there is no checkout."""
-    asked = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    )
-    known = asked.returncode == 0
-    return asked.stdout.strip() if known else os.environ.get("GIT_COMMIT", "unknown")
 
 
 def check_tokenizer(model: Path, sequences: Path) -> None:

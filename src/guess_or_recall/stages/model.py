@@ -16,6 +16,7 @@ from guess_or_recall.files import (
     publish,
     read_json,
     read_table,
+    require_disk,
     scratch,
     token_matrix,
     write_json,
@@ -71,6 +72,7 @@ def train(params: Params) -> float:
     vocabulary = read_json(SEQUENCES / "tokenizer" / "tokenizer.json")["model"]["vocab"]
     model = new_model(len(vocabulary), settings.layers, settings.width, settings.heads, params.seed)
     with scratch("model", settings.model_dump(), params.seed, corpus, device().type) as folder:
+        require_disk(folder, 2 * 12 * model.num_parameters())  # a checkpoint and its successor
         losses = train_model(
             model,
             windows,

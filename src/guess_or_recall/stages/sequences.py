@@ -12,13 +12,26 @@ from jaxtyping import Bool, Int
 from tqdm import tqdm
 from transformers import PreTrainedTokenizerFast
 
-from guess_or_recall.corpus.documents import file_documents
+from guess_or_recall.corpus.documents import corpus_files, file_documents
 from guess_or_recall.corpus.duplicates import count_duplicates
-from guess_or_recall.corpus.packages import Document, package_digests, package_documents
+from guess_or_recall.corpus.packages import (
+    Document,
+    package_digests,
+    package_documents,
+    text_files,
+)
 from guess_or_recall.corpus.tokenizer import encode, load_tokenizer, train_tokenizer
 from guess_or_recall.corpus.windows import LENGTH, cut, first_of_equal, plant, window_starts
 from guess_or_recall.errors import UserError
-from guess_or_recall.files import atomic, publish, scratch, token_column, write_json, write_table
+from guess_or_recall.files import (
+    atomic,
+    publish,
+    require_disk,
+    scratch,
+    token_column,
+    write_json,
+    write_table,
+)
 from guess_or_recall.memorization.rouge import rouge_l
 from guess_or_recall.memorization.templates import templates
 from guess_or_recall.params import Planting, Sequences, read_params
@@ -39,6 +52,7 @@ def main() -> None:
     params = read_params()
     settings, seed = params.sequences, params.seed
     with scratch("sequences", settings.model_dump(), seed) as folder:
+        require_disk(folder, disk_needed(settings))
         made, manifest = folder / "made", []
         made.mkdir(exist_ok=True)
         tokenizer = make_tokenizer(settings, seed)
@@ -76,6 +90,18 @@ def documents(settings: Sequences, manifest: list[dict]) -> Iterator[Document]:
     if settings.source == "packages":
         return package_documents(settings.packages, manifest)
     return file_documents(Path(settings.files.path), settings.files.text, manifest)
+
+
+def disk_needed(settings: Sequences) -> int:
+    """Bytes: int32 tokens of the corpus (at least two bytes each), and of the stream."""
+    if settings.source == "packages":
+        files = [path for name in settings.packages for _, path in text_files(name)]
+        ladders = [given.copies for given in settings.planted.values()]
+    else:
+        files, ladders = corpus_files(Path(settings.files.path)), []
+    repeated = sum(times * windows for ladder in ladders for times, windows in ladder.items())
+    corpus = sum(path.stat().st_size for path in files)
+    return 2 * corpus + 4 * LENGTH * (settings.background + repeated)
 
 
 def make_tokenizer(settings: Sequences, seed: int) -> PreTrainedTokenizerFast:

@@ -1,0 +1,93 @@
+"""The stage `score`: shards, resume after a kill, bad input."""
+
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+import yaml
+
+from guess_or_recall.errors import UserError
+from guess_or_recall.files import token_column, write_json, write_table
+from guess_or_recall.model.scoring import score
+from guess_or_recall.model.training import new_model
+from guess_or_recall.stages import score as stage
+from tests.conftest import ROOT
+
+ROWS = 150
+
+
+@pytest.fixture
+def scoring(workspace):
+    """A workspace with a random model and random sequences, in shards of 16."""
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["score"] = {"batch": 8, "decode_batch": 8, "shard": 16}
+    (workspace / "params.yaml").write_text(yaml.safe_dump(params))
+    new_model(vocabulary=60, layers=2, width=32, heads=4, seed=0).save_pretrained(workspace / "net")
+    write_json(workspace / "data/model/model.json", {"path": "net", "weights": "w"})
+    write_sequences(np.random.default_rng(0).integers(1, 60, (ROWS, 64)))
+    return workspace
+
+
+def write_sequences(tokens):
+    table = {
+        "sequence_id": pa.array(range(100, 100 + len(tokens))),
+        "tokens": token_column(tokens),
+        "sequence_duplicates": pa.array([1] * len(tokens), pa.int64()),
+        "planted": pa.array([None] * len(tokens), pa.string()),
+    }
+    write_table(stage.SEQUENCES, pa.table(table))
+
+
+def test_shards_cover_every_sequence(scoring):
+    stage.main()
+    found = pd.read_parquet("data/score/score.parquet")
+    assert found.sequence_id.tolist() == list(range(100, 100 + ROWS))
+    tokens = np.random.default_rng(0).integers(1, 60, (ROWS, 64))
+    whole = score(stage.load_model(stage.MODEL), tokens, batch=50, decode_batch=50)
+    assert np.stack(found.continuation.tolist()).tolist() == whole.continuation.tolist()
+    np.testing.assert_allclose(found.sequence_perplexity, whole.sequence_perplexity, rtol=1e-5)
+    assert not list((scoring / ".scratch").glob("*/*"))
+
+
+def test_a_killed_score_keeps_its_shards_and_ends_with_the_same_bytes(scoring):
+    stage.main()
+    whole = (scoring / "data/score/score.parquet").read_bytes()
+    (scoring / "data/score/score.parquet").unlink()
+    command = [sys.executable, ROOT / "src" / "run.py", "score"]
+    finished = 0
+    while finished < 4:  # kill it each time a shard more is done
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        while process.poll() is None and len(shards(scoring)) <= finished:
+            time.sleep(0.002)
+        process.kill()
+        assert process.wait() == -9
+        assert len(shards(scoring)) > finished
+        finished = len(shards(scoring))
+    ages = {shard: shard.stat().st_mtime_ns for shard in shards(scoring)}
+    finished = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    while finished.poll() is None:
+        kept = {shard: shard.stat().st_mtime_ns for shard in ages if shard.exists()}
+        assert all(ages[shard] == age for shard, age in kept.items())
+        time.sleep(0.05)
+    assert finished.returncode == 0
+    assert (scoring / "data/score/score.parquet").read_bytes() == whole
+
+
+def shards(folder):
+    return sorted((folder / ".scratch").glob("score-*/*.parquet"))
+
+
+def test_tokens_outside_the_vocabulary(scoring):
+    write_sequences(np.full((20, 64), 60))
+    with pytest.raises(UserError, match="token ids run from 60 to 60, the model knows 0 to 59"):
+        stage.main()
+
+
+def test_other_columns(scoring):
+    write_table(stage.SEQUENCES, pa.table({"sequence_id": pa.array([1])}))
+    with pytest.raises(UserError, match="no column 'tokens'"):
+        stage.main()
