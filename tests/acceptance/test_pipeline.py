@@ -106,7 +106,7 @@ def test_a_variant_runs_label_and_later_only(repository):
     assert set(read(repository, "label")["sampled"]) == {"non-memorized", "recite", "others"}
     shown = must(repository, "dvc", "exp", "show", "--csv")
     assert "variant" in shown and "min_f1" in shown
-    assert "min_f1" in must(repository, "dvc", "metrics", "diff")
+    assert "metrics/label.json" in must(repository, "dvc", "metrics", "diff")
     must(repository, "dvc", "plots", "show", "--out", "plots")
     assert (repository / "plots" / "index.html").exists()
     must(repository, "dvc", "plots", "diff", "HEAD", "variant", "--out", "plots-diff")
