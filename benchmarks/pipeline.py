@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).parents[1]
-VARIANT = ["exp", "run", "-S", "taxonomy=recite-then-reconstruct", "-S", "rho=0.6"]
+VARIANT = ["exp", "run", "-S", "rho=0.4"]
 
 
 def main() -> None:
