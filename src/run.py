@@ -42,7 +42,10 @@ def main() -> int:
     """Run what the command line names; a user's mistake ends in one line, not a traceback."""
     from guess_or_recall.errors import UserError
 
-    given = parser().parse_args()
+    line = parser()
+    given = line.parse_args()
+    if given.name in STAGES and given.arguments:
+        line.error(f"{given.name} takes no arguments: its parameters stand in params.yaml")
     # threads that spin while they wait stall one another wherever another process has a core
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     package = "stages" if given.name in STAGES else "commands"
@@ -54,10 +57,10 @@ def main() -> int:
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        print(f"error in {given.name}: disk full ({error}); free some: what is done is kept")
+        print(f"error in {given.name}: disk full ({error}); free some", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"{given.name} interrupted; the next run resumes where it stood", file=sys.stderr)
+        print(f"{given.name} interrupted: earlier outputs stand, run it again", file=sys.stderr)
         return 130
     return 0
 

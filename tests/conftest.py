@@ -1,8 +1,6 @@
 """Shared helpers of the tests."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,21 +15,3 @@ def workspace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GUESS_OR_RECALL_SCRATCH", str(tmp_path / ".scratch"))
     return tmp_path
-
-
-@pytest.fixture
-def killed_run():
-    """Run a script in a process and kill it (-9) after a while; return True if killed."""
-
-    def run(script: Path, *arguments: object, after: float) -> bool:
-        process = subprocess.Popen([sys.executable, str(script), *map(str, arguments)])
-        try:
-            process.wait(after)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            return True
-        assert process.returncode == 0
-        return False
-
-    return run

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +58,12 @@ def write_table(path: Path, table: pa.Table) -> None:
 
 def read_table(path: Path, schema: pa.Schema) -> pa.Table:
     """Read the columns of `schema` from a parquet file; UserError on other columns or types."""
-    found = pq.read_schema(existing(path))
+    try:
+        found = pq.read_schema(existing(path))
+    except pa.ArrowInvalid as error:
+        raise UserError(
+            f"{path} is damaged ({error}): `dvc checkout --force` restores it"
+        ) from None
     for field in schema:
         if field.name not in found.names:
             raise UserError(f"{path}: no column '{field.name}' (it has {', '.join(found.names)})")
@@ -109,11 +115,15 @@ def scratch(stage: str, *matters: object) -> Iterator[Path]:
     Args:
         stage: the stage's name.
         matters: everything that the result depends on (params, hashes of inputs); another
-            value is another folder, so that nothing stale is ever taken up again.
+            value, other code or another torch or transformers is another folder, so that
+            nothing stale is ever taken up again.
 
     A second process with the same work waits here until the first has ended.
     """
-    key = hashlib.sha256(json.dumps([stage, *matters], sort_keys=True, default=str).encode())
+    versions = [version("torch"), version("transformers")]
+    code = content_hash(*sorted(Path(__file__).parent.rglob("*.py")))
+    work = json.dumps([stage, *matters, versions, code], sort_keys=True, default=str)
+    key = hashlib.sha256(work.encode())
     folder = scratch_root() / f"{stage}-{key.hexdigest()[:16]}"
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder.with_suffix(".lock"), "w") as lock:

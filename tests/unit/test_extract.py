@@ -225,6 +225,7 @@ for wanted in [0, *sorted(draw.sample(range(1, 20), 6))]:  # shards that stand w
     before = shards()
     child = start()
     while len(shards()) < wanted:
+        assert os.waitpid(child, os.WNOHANG) == (0, 0), "ended before it was killed"
         time.sleep(0.0005)
     time.sleep(draw.uniform(0, 0.02))
     os.kill(child, signal.SIGKILL)

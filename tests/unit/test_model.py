@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
 from guess_or_recall.errors import UserError
@@ -214,3 +215,13 @@ def test_another_tokenizer_is_named(tmp_path):
     check_tokenizer(tmp_path / "sequences" / "tokenizer", tmp_path / "sequences")
     with pytest.raises(UserError, match=r"not made with the tokenizer of .*model_?"):
         check_tokenizer(tmp_path / "model", tmp_path / "sequences")
+
+
+def test_missing_weights_are_not_made_up(tmp_path):
+    folder = save(new_model(vocabulary=50, layers=1, width=32, heads=4, seed=1), tmp_path)
+    weights = load_file(folder / "model.safetensors")
+    gone = next(name for name in weights if "dense_h_to_4h.weight" in name)
+    kept = {name: value for name, value in weights.items() if name != gone}
+    save_file(kept, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(UserError, match=r"has no weights for .*dense_h_to_4h"):
+        load_folder(folder)

@@ -61,12 +61,20 @@ def created(path: Path, provenance: dict) -> Iterator[h5py.File]:
     """Write an HDF5 file, atomically, with its provenance and the key of it as attributes."""
     try:
         with atomic(path) as temporary, h5py.File(temporary, "w", libver=("v110", "v110")) as file:
-            for name in sorted(provenance):
-                file.attrs[name] = provenance[name]
-            file.attrs["key"] = key_of(provenance)
+            for name, value in sorted({**provenance, "key": key_of(provenance)}.items()):
+                file.attrs[name] = fixed(value)
             yield file
     except OSError as error:
         raise UserError(f"{path} cannot be written ({error}): free some disk space") from None
+
+
+def fixed(value: object) -> object:
+    """A text as bytes of a fixed length, another value as it is.
+
+    Texts of variable length would lie in a heap without a checksum, where one flipped bit can make
+    HDF5 loop for ever.
+    """
+    return np.bytes_(value.encode()) if isinstance(value, str) else value
 
 
 def write_shard(
@@ -88,7 +96,7 @@ def write_shard(
 
 def check_key(path: Path, file: h5py.File, key: str) -> None:
     """Raise UserError where an open file was made from something else than `key` says."""
-    if file.attrs["key"] != key:
+    if file.attrs["key"] != key.encode():
         raise UserError(f"{path} was made with other parameters or another model: {WAY_OUT}")
 
 

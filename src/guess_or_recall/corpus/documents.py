@@ -48,9 +48,11 @@ def read_txt(file: Path, text: str) -> Iterator[Document]:
 
 
 def read_jsonl(file: Path, text: str) -> Iterator[Document]:
-    """One document a line."""
-    with open(file, encoding="utf-8") as lines:
+    """One document a line; blank lines are none."""
+    with open(file, encoding="utf-8", errors="replace") as lines:
         for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
             try:
                 content = json.loads(line)[text]
             except json.JSONDecodeError:

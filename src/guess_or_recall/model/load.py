@@ -40,15 +40,18 @@ def load_folder(folder: Path) -> PreTrainedModel:
     """Load a model in float32 on `device()`, ready for inference."""
     check_folder(folder)
     try:
-        model = AutoModelForCausalLM.from_pretrained(
+        model, loaded = AutoModelForCausalLM.from_pretrained(
             folder,
+            output_loading_info=True,
             dtype=torch.float32,
             use_safetensors=True,
             local_files_only=True,
             trust_remote_code=False,
-        )
+        )  # pyright: ignore[reportGeneralTypeIssues]  (a pair, with output_loading_info)
     except (ValueError, OSError, RuntimeError, SafetensorError) as error:
         raise UserError(f"model.path: '{folder}' cannot be read: {first_line(error)}") from None
+    if absent := sorted(loaded["missing_keys"]):
+        raise UserError(f"model.path: '{folder}' has no weights for {', '.join(absent[:3])}")
     torch.nn.Module.to(model, device())  # PreTrainedModel.to is typed for strings alone
     return model.eval()
 
