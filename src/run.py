@@ -48,6 +48,7 @@ def main() -> int:
         line.error(f"{given.name} takes no arguments: its parameters stand in params.yaml")
     # threads that spin while they wait stall one another wherever another process has a core
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # the same bits on every stream
     package = "stages" if given.name in STAGES else "commands"
     try:
         importlib.import_module(f"guess_or_recall.{package}.{given.name}").main(*given.arguments)

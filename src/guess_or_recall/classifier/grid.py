@@ -199,12 +199,15 @@ def poolings_of(members: list[Trainee]) -> list[str]:
 @torch.no_grad()
 def evaluate(members: list[Trainee], samples: Samples) -> list[Float[Tensor, "eval classes"]]:
     """Logits of the evaluation part, of every CNN, on the CPU."""
-    found: list[list[Tensor]] = [[] for _ in members]
+    found: dict[str, list[Tensor]] = {each.name: [] for each in members}
     for rows in samples.rows(samples.eval).split(training.EVAL_BATCH):
         patterns = samples.patterns(poolings_of(members), rows)
-        for each, parts in zip(members, found, strict=True):
-            parts.append(training.forward(each.cnn, patterns[each.cnn.architecture.pooling]))
-    return [torch.cat(parts).cpu() for parts in found]
+        for group in training.kin(members):
+            cnns, pooling = [each.cnn for each in group], group[0].cnn.architecture.pooling
+            logits = training.forward(cnns, patterns[pooling], [None] * len(cnns))
+            for each, part in zip(group, logits, strict=True):
+                found[each.name].append(part)
+    return [torch.cat(found[each.name]).cpu() for each in members]
 
 
 def history_row(trainee: Trainee, epoch: int, actual: np.ndarray) -> dict:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from guess_or_recall.attention.triangle import unpack
 
-Patterns = dict[str, Float[Tensor, "batch layers query key"]]  # of each pooling
+Patterns = dict[str, Float[Tensor, "batch layers *pattern"]]  # of each pooling
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,15 @@ class Samples:
     device: torch.device
 
     def patterns(self, poolings: list[str], rows: Int64[Tensor, " batch"]) -> Patterns:
-        """Patterns of some samples: float32 squares, in the memory order that is fastest."""
-        found = {}
-        for pooling in poolings:
-            square = unpack(self.pooled[pooling][rows].to(self.device).float())
-            if self.device.type == "cpu":
-                square = square.contiguous(memory_format=torch.channels_last)
-            found[pooling] = square
-        return found
+        """Patterns of some samples in float32: packed on a GPU, channels-last squares on a CPU."""
+        found = {name: self.pooled[name][rows].to(self.device).float() for name in poolings}
+        if self.device.type == "cuda":
+            return found
+        squares = {name: unpack(packed) for name, packed in found.items()}
+        return {
+            name: square.contiguous(memory_format=torch.channels_last)
+            for name, square in squares.items()
+        }
 
     def rows(self, which: Int64[np.ndarray, " k"]) -> Int64[Tensor, " k"]:
         """Row numbers, where `pooled` is."""

@@ -1,7 +1,7 @@
 """One step of several CNNs on the same batch: one by one on a CPU, side by side on a GPU.
 
-A step of one CNN is a hundred GPU kernels of a few microseconds, so that launching them is all
-the cost: a CUDA graph, recorded once, runs those of the whole grid without Python.
+A step of one CNN is a hundred GPU kernels of a few microseconds, so that launching them costs most:
+a CUDA graph, recorded once, runs those of the whole grid without Python.
 """
 
 from collections.abc import Callable, Iterator
@@ -29,17 +29,19 @@ def stepper(members: list[Trainee], batch: int) -> Begin:
 
         def step(patterns: Patterns, labels: Tensor) -> Tensor:
             pairs = zip(members, sources, strict=True)
-            return torch.stack([train_one(each, bits, patterns, labels) for each, bits in pairs])
+            losses = [train_kin([each], [bits], patterns, labels) for each, bits in pairs]
+            return torch.stack(sum(losses, []))
 
         return step
 
     return begin
 
 
-def train_one(each: Trainee, source, patterns: Patterns, labels: Tensor) -> Tensor:
-    """One step of one CNN."""
-    keeps = training.draw(source, each, len(labels))
-    return training.step(each, patterns[each.cnn.architecture.pooling], labels, keeps)
+def train_kin(group: list[Trainee], sources: list, patterns: Patterns, labels: Tensor) -> list:
+    """One step of CNNs that share their first convolution: the loss of each."""
+    pairs = zip(group, sources, strict=True)
+    keeps = [training.draw(source, each, len(labels)) for each, source in pairs]
+    return training.step(group, patterns[group[0].cnn.architecture.pooling], labels, keeps)
 
 
 def recording_stepper(members: list[Trainee], batch: int) -> Begin:
@@ -65,15 +67,18 @@ def recording_stepper(members: list[Trainee], batch: int) -> Begin:
 def side_by_side(
     members: list[Trainee], generators: list[torch.Generator], patterns: Patterns, labels: Tensor
 ) -> Float[Tensor, " cnn"]:
-    """One step of every CNN, each on a stream of its own."""
-    here, losses = torch.cuda.current_stream(), []
-    for each, generator in zip(members, generators, strict=True):
+    """One step of every CNN, each group of kin on a stream of its own."""
+    here, losses = torch.cuda.current_stream(), {}
+    source = dict(zip(map(id, members), generators, strict=True))
+    for group in training.kin(members):
         stream = torch.cuda.Stream()
         stream.wait_stream(here)
         with torch.cuda.stream(stream):
-            losses.append(train_one(each, generator, patterns, labels))
+            drawn = [source[id(each)] for each in group]
+            found = train_kin(group, drawn, patterns, labels)
+            losses |= {id(each): loss for each, loss in zip(group, found, strict=True)}
         here.wait_stream(stream)
-    return torch.stack(losses)
+    return torch.stack([losses[id(each)] for each in members])
 
 
 def recorded(

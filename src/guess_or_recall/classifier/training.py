@@ -11,7 +11,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from guess_or_recall.checkpoint import load_checkpoint, save_checkpoint
-from guess_or_recall.classifier import fast
+from guess_or_recall.classifier import fast, windows
 from guess_or_recall.classifier.cnn import (
     Architecture,
     Cnn,
@@ -98,25 +98,40 @@ def draw(
     return draw_keeps(source, trainee.cnn, batch, trainee.recipe.dropout)
 
 
-def forward(cnn: Cnn, patterns: Tensor, keeps: Keeps | None = None) -> Tensor:
-    """Logits, by the way that is fastest on the device."""
-    if patterns.device.type == "cpu":
-        return fast.logits(cnn, patterns, keeps)
-    return cnn(patterns, keeps)
+def forward(
+    cnns: list[Cnn], patterns: Float[Tensor, "batch layers *pattern"], keeps: list[Keeps | None]
+) -> list[Float[Tensor, "batch classes"]]:
+    """Logits of CNNs that can be kin, by the way that is fastest on the device."""
+    if patterns.device.type == "cuda":
+        return windows.logits_together(cnns, patterns, keeps)
+    return [fast.logits(cnn, patterns, keep) for cnn, keep in zip(cnns, keeps, strict=True)]
+
+
+def kin(members: list[Trainee]) -> list[list[Trainee]]:
+    """Group CNNs that share their first convolution: on a GPU, of one kernel and pooling."""
+    groups: dict[object, list[Trainee]] = {}
+    for each in members:
+        own = each.cnn.architecture
+        shared = (own.kernel, own.pooling) if each.device.type == "cuda" else own
+        groups.setdefault(shared, []).append(each)
+    return list(groups.values())
 
 
 def step(
-    trainee: Trainee,
-    patterns: Float[Tensor, "batch layers query key"],
+    group: list[Trainee],
+    patterns: Float[Tensor, "batch layers *pattern"],
     labels: Int64[Tensor, " batch"],
-    keeps: Keeps | None,
-) -> Float[Tensor, ""]:
-    """One step of AdamW on the cross-entropy; returns the loss, on the device."""
-    loss = F.cross_entropy(forward(trainee.cnn, patterns, keeps), labels)
-    trainee.optimizer.zero_grad()
-    loss.backward()
-    trainee.optimizer.step()
-    return loss.detach()
+    keeps: list[Keeps | None],
+) -> list[Float[Tensor, ""]]:
+    """One step of AdamW of some kin on the cross-entropy; returns the losses, on the device."""
+    found = forward([each.cnn for each in group], patterns, keeps)
+    losses = [F.cross_entropy(logits, labels) for logits in found]
+    for each in group:
+        each.optimizer.zero_grad()
+    torch.stack(losses).sum().backward()
+    for each in group:
+        each.optimizer.step()
+    return [loss.detach() for loss in losses]
 
 
 def save(trainee: Trainee, folder: Path) -> None:
