@@ -4,6 +4,12 @@ import os
 from pathlib import Path
 
 import pytest
+from jaxtyping import install_import_hook
+
+# Before the first import of the package: every call in tests checks its shapes and types, an int
+# passing for a float. The processes that tests start run without it.
+CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
+install_import_hook("guess_or_recall", CHECKER)
 
 ROOT = Path(__file__).parents[1]
 os.environ["PYTHONPATH"] = str(ROOT / "src")  # for the processes that tests start

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from guess_or_recall.attention import store
 from guess_or_recall.attention.store import (
     check_shard,
     key_of,
@@ -213,12 +214,13 @@ def test_missing_files_are_said(tmp_path):
         read_pooled(tmp_path / "nowhere", IDS, "mean")
 
 
-def test_write_that_fails_leaves_the_earlier_file(tmp_path):
+def test_write_that_fails_leaves_the_earlier_file(tmp_path, monkeypatch):
     path = shard_path(tmp_path, 0)
     write_shard(path, IDS[:4], values(4), PROVENANCE)
     before = path.read_bytes()
+    monkeypatch.setattr(store, "POOLINGS", (*store.POOLINGS, "third"))  # there are only two
     with pytest.raises(ValueError, match="zip"):
-        write_shard(path, IDS[:4], values(4)[:1], PROVENANCE)
+        write_shard(path, IDS[:4], values(4), PROVENANCE)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 

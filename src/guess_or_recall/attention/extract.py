@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import torch
 import transformers
-from jaxtyping import Float16, Int32, Int64
+from jaxtyping import Float, Float16, Int32, Int64
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
@@ -36,7 +36,7 @@ def library_versions() -> dict[str, str]:
 def studied_tokens(
     tokens: Int32[np.ndarray, "n length"],
     continuation: Int32[np.ndarray, "n half"],
-    memorization_score: np.ndarray,
+    memorization_score: Float[np.ndarray, " n"],
 ) -> Int32[np.ndarray, "n length"]:
     """Sequences as their attention is studied ("Guess or Recall?", section 3).
 

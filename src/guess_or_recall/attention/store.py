@@ -11,7 +11,6 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 import h5py
 import numpy as np
@@ -156,7 +155,7 @@ def shape_of(path: Path, name: str) -> tuple[tuple[int, ...], np.dtype]:
 
 
 def read_pooled(
-    folder: Path, sequence_ids: Int[np.ndarray, " n"], pooling: Literal["mean", "max"]
+    folder: Path, sequence_ids: Int[np.ndarray, " n"], pooling: str
 ) -> Float16[np.ndarray, "n layers packed"]:
     """Read pooled attention patterns in the order asked for; an id may be asked for twice.
 

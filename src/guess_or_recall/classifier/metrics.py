@@ -7,7 +7,7 @@ benchmark): a taxonomy is as good as its worst class.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float64, Int, Int64
+from jaxtyping import Float, Float64, Int, Int64, Real
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,13 @@ class Scores:
 
 def confusion_matrix(
     actual: Int[np.ndarray, " n"], predicted: Int[np.ndarray, "*cnns n"], classes: int
-) -> Int64[np.ndarray, "actual predicted"]:
+) -> Int64[np.ndarray, "classes classes"]:
     """Count (actual, predicted) pairs, summed over leading axes of `predicted`."""
     pairs = actual.astype(np.int64) * classes + predicted
     return np.bincount(pairs.ravel(), minlength=classes**2).reshape(classes, classes)
 
 
-def scores(confusion: Float[np.ndarray, "*batch actual predicted"] | np.ndarray) -> Scores:
+def scores(confusion: Real[np.ndarray, "*batch classes classes"]) -> Scores:
     """Scores of each class from a confusion matrix, or from a batch of them."""
     right = np.diagonal(confusion, axis1=-2, axis2=-1).astype(np.float64)
     predicted, actual = confusion.sum(-2), confusion.sum(-1)
@@ -44,7 +44,9 @@ def scores(confusion: Float[np.ndarray, "*batch actual predicted"] | np.ndarray)
     )
 
 
-def ratio(above: np.ndarray, below: np.ndarray) -> Float64[np.ndarray, "*batch classes"]:
+def ratio(
+    above: Float64[np.ndarray, "*batch classes"], below: Real[np.ndarray, "*batch classes"]
+) -> Float64[np.ndarray, "*batch classes"]:
     """Quotient, 0 where `below` is 0."""
     return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
 

@@ -7,18 +7,18 @@ answers fit a 32-bit word, so one integer operation serves 32 comparisons of a s
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float64, Int, UInt32
+from jaxtyping import Float64, Integer, UInt8, UInt32
 
 from guess_or_recall.errors import UserError
 
 LENGTH = 32  # tokens of a prefix, and of a suffix: one bit each
 CHUNK = 4096  # sequences at once: their equality tensor (4 MB) stays in the cache
 
-Words = UInt32[np.ndarray, " n"]
+Counts = UInt8[np.ndarray, " n"]
 Masks = UInt32[np.ndarray, "32 n"]
 
 
-def rouge_3(tokens: Int[np.ndarray, "n 64"]) -> Float64[np.ndarray, " n"]:
+def rouge_3(tokens: Integer[np.ndarray, "n 64"]) -> Float64[np.ndarray, " n"]:
     """ROUGE-3 F-measure between prefix and suffix, in [0, 1], equal to the package rouge-score.
 
     Source: "Guess or Recall?", taxonomy section, and Lin (2004).
@@ -32,7 +32,7 @@ def rouge_3(tokens: Int[np.ndarray, "n 64"]) -> Float64[np.ndarray, " n"]:
     return in_chunks(tokens, shared_trigrams, f_measures(LENGTH - 2))
 
 
-def rouge_l(tokens: Int[np.ndarray, "n 64"]) -> Float64[np.ndarray, " n"]:
+def rouge_l(tokens: Integer[np.ndarray, "n 64"]) -> Float64[np.ndarray, " n"]:
     """ROUGE-L F-measure between prefix and suffix, in [0, 1], equal to the package rouge-score.
 
     Source: "Guess or Recall?", taxonomy section, and Lin (2004).
@@ -47,8 +47,8 @@ def rouge_l(tokens: Int[np.ndarray, "n 64"]) -> Float64[np.ndarray, " n"]:
 
 
 def in_chunks(
-    tokens: Int[np.ndarray, "n 64"],
-    count: Callable[[Masks], Words],
+    tokens: Integer[np.ndarray, "n 64"],
+    count: Callable[[Masks], Counts],
     measures: Float64[np.ndarray, " counts"],
 ) -> Float64[np.ndarray, " n"]:
     """Look up the F-measure of what `count` finds, a chunk of sequences at a time."""
@@ -76,14 +76,14 @@ def f_measures(possible: int) -> Float64[np.ndarray, " counts"]:
     return np.array([2 * p * p / (p + p) if p else 0.0 for p in ratios])
 
 
-def equal_positions(tokens: Int[np.ndarray, "n 64"]) -> Masks:
+def equal_positions(tokens: Integer[np.ndarray, "n 64"]) -> Masks:
     """For suffix token j: the word whose bit i says that prefix token i equals it."""
     prefix, suffix = tokens[:, None, :LENGTH], tokens[:, LENGTH:, None]
     bits = np.packbits(prefix == suffix, axis=-1, bitorder="little")
     return np.ascontiguousarray(bits.view("<u4")[..., 0].T)
 
 
-def longest_common_subsequence(masks: Masks) -> Words:
+def longest_common_subsequence(masks: Masks) -> Counts:
     """Length of the longest common subsequence, by the bit-parallel algorithm of Hyyrö (2004)."""
     row = np.full(masks.shape[1], 0xFFFFFFFF, np.uint32)  # a 0 where the LCS grows by one
     for mask in masks:
@@ -92,7 +92,7 @@ def longest_common_subsequence(masks: Masks) -> Words:
     return LENGTH - np.bitwise_count(row)
 
 
-def shared_trigrams(masks: Masks) -> Words:
+def shared_trigrams(masks: Masks) -> Counts:
     """Sum over distinct trigrams of the smaller of their counts in prefix and suffix.
 
     Pairing each suffix trigram with any unpaired equal one of the prefix gives that sum,

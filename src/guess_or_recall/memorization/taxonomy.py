@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Int8
+from jaxtyping import Bool, Int8, Shaped
 
 from guess_or_recall.errors import UserError
 from guess_or_recall.params import Tree
@@ -50,6 +50,9 @@ COMPARISONS = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
 }
+
+Operand = Shaped[np.ndarray, " rows"] | float
+Truth = Bool[np.ndarray, "*rows"] | np.bool_  # of whole columns, or of numbers alone
 
 
 @dataclass(frozen=True)
@@ -214,7 +217,7 @@ def names(body: ast.expr) -> set[str]:
     return {node.id for node in ast.walk(body) if isinstance(node, ast.Name)}
 
 
-def truth(node: ast.expr, scope: Mapping, expression: str) -> np.ndarray:
+def truth(node: ast.expr, scope: Mapping, expression: str) -> Truth:
     """Evaluate a part of an expression that has to be true or false."""
     if isinstance(node, ast.BoolOp):
         join = np.logical_and if isinstance(node.op, ast.And) else np.logical_or
@@ -232,7 +235,7 @@ def truth(node: ast.expr, scope: Mapping, expression: str) -> np.ndarray:
     return found
 
 
-def comparison(node: ast.Compare, scope: Mapping, expression: str) -> np.ndarray:
+def comparison(node: ast.Compare, scope: Mapping, expression: str) -> Truth:
     """Evaluate a comparison, chained ones (0.2 <= rouge_l < 0.5) included."""
     values = [operand(part, scope, expression) for part in (node.left, *node.comparators)]
     if not all(type(sign) in COMPARISONS for sign in node.ops):
@@ -242,7 +245,7 @@ def comparison(node: ast.Compare, scope: Mapping, expression: str) -> np.ndarray
     return functools.reduce(np.logical_and, compared)
 
 
-def operand(node: ast.expr, scope: Mapping, expression: str) -> np.ndarray | float:
+def operand(node: ast.expr, scope: Mapping, expression: str) -> Operand:
     """Value of a column, a threshold or a number."""
     if isinstance(node, ast.Name):
         return scope[node.id]

@@ -62,7 +62,7 @@ def read_attention(
     """Read the poolings that the grid uses."""
     poolings = dict.fromkeys(each.pooling for each in grid)
     folder = DATA / "attention"
-    return {pooling: read_pooled(folder, labels.sequence_ids, pooling) for pooling in poolings}  # pyright: ignore
+    return {pooling: read_pooled(folder, labels.sequence_ids, pooling) for pooling in poolings}
 
 
 def recipe_of(train: Train, seed: int) -> Recipe:
