@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -39,6 +40,7 @@ def listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+Number = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(number)]
 Count = Annotated[int, Field(ge=1), BeforeValidator(number)]
 Unit = Annotated[float, Field(ge=0, le=1), BeforeValidator(number)]
 Threshold = Annotated[float, Field(gt=0, le=1), BeforeValidator(number)]
@@ -67,12 +69,19 @@ class Files(Section):
 class Tokenizer(Section):
     source: Literal["train", "path"]
     path: str | None
-    vocabulary: Annotated[int, Field(ge=257)]
-    train_mb: Annotated[float, Field(gt=0)]
+    vocabulary: Annotated[Count, Field(ge=257)]
+    train_mb: Annotated[Number, Field(gt=0)]
+
+
+def low_to_high(pair: tuple[float, float]) -> tuple[float, float]:
+    """Refuse a range that holds nothing."""
+    if pair[0] >= pair[1]:
+        raise ValueError("give [low, high], the lower bound first (low < high)")
+    return pair
 
 
 class Planting(Section):
-    rouge_l: tuple[Unit, Unit] = (0.0, 1.0)
+    rouge_l: Annotated[tuple[Unit, Unit], AfterValidator(low_to_high)] = (0.0, 1.0)
     template: bool = False
     copies: dict[Count, Count]
 
@@ -103,8 +112,17 @@ class ModelTraining(Section):
     heads: Count
     epochs: Count
     batch: Count
-    learning_rate: Annotated[float, Field(gt=0)]
-    weight_decay: Annotated[float, Field(ge=0)]
+    learning_rate: Annotated[Number, Field(gt=0)]
+    weight_decay: Annotated[Number, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def heads_share_the_width(self) -> "ModelTraining":
+        """Refuse heads of unequal width."""
+        if self.width % self.heads:
+            raise ValueError(
+                f"width = {self.width} is not a multiple of heads = {self.heads}: change either"
+            )
+        return self
 
 
 class Model(Section):
@@ -119,8 +137,17 @@ class Score(Section):
     shard: Count
 
 
+def code_detector(value: object) -> str:
+    """Check the code detector (YAML 1.1 reads off as false)."""
+    if value is False or value == "off":
+        return "off"
+    if value != "magika":
+        raise ValueError("give magika or off")
+    return "magika"
+
+
 class Features(Section):
-    is_code: Literal["magika", "off"] | Literal[False]
+    is_code: Annotated[Literal["magika", "off"], PlainValidator(code_detector)]
 
 
 class Samples(Section):
@@ -172,9 +199,9 @@ class Train(Section):
     grid: Grid
     epochs: Count
     batch: Count
-    learning_rate: Annotated[float, Field(gt=0)]
-    weight_decay: Annotated[float, Field(ge=0)]
-    dropout: Annotated[float, Field(ge=0, lt=1)]
+    learning_rate: Annotated[Number, Field(gt=0)]
+    weight_decay: Annotated[Number, Field(ge=0)]
+    dropout: Annotated[Number, Field(ge=0, lt=1)]
     wandb: Literal["offline", "online", "disabled"]
 
 

@@ -56,12 +56,53 @@ def params(**changes):
         ({"pool__rhos": [[0.5, "rho"]]}, "or a pair"),
         ({"pool__rhos": [[0.5]]}, "or a pair"),
         ({"rho": 2, "delta": -3}, "delta = -3: .*; rho = 2: "),
+        (
+            {"sequences__planted__similar__rouge_l": [0.9, 0.1]},
+            r"planted.similar.rouge_l = \[0.9, 0.1\]: give \[low, high\]",
+        ),
+        ({"sequences__planted__similar__rouge_l": [0.5, 0.5]}, "low < high"),
+        ({"features__is_code": "fasttext"}, "is_code = 'fasttext': give magika or off$"),
+        ({"features__is_code": True}, "is_code = True: give magika or off$"),
+        (
+            {"model__train__width": 100, "model__train__heads": 8},
+            "model.train: width = 100 is not a multiple of heads = 8",
+        ),
     ],
 )
 def test_values_that_are_refused(changes, said):
     with pytest.raises(UserError, match=said) as caught:
         params(**changes)
     assert "\n" not in str(caught.value)
+
+
+NUMBERS = {
+    "train__learning_rate",
+    "train__weight_decay",
+    "train__dropout",
+    "model__train__learning_rate",
+    "model__train__weight_decay",
+    "sequences__tokenizer__train_mb",
+}
+WHOLE = {
+    "sequences__tokenizer__vocabulary",
+    "model__train__width",
+    "train__epochs",
+    "evaluate__bootstrap",
+}
+
+
+@pytest.mark.parametrize("value", [True, False, math.inf, -math.inf, math.nan, "much", None])
+@pytest.mark.parametrize("key", sorted(NUMBERS | WHOLE))
+def test_numbers_are_finite_and_no_booleans(key, value):
+    named = key.replace("__", ".")
+    with pytest.raises(UserError, match=f"params.yaml: {named} = {value!r}: ") as caught:
+        params(**{key: value})
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("given", "read"), [("magika", "magika"), ("off", "off"), (False, "off")])
+def test_code_detectors(given, read):
+    assert params(features__is_code=given).features.is_code == read
 
 
 def test_a_missing_key_is_named():
