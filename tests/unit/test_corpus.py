@@ -142,3 +142,38 @@ def test_the_tokenizer_is_deterministic_and_lossless(tmp_path):
     assert [len(row) for row in ids][2] == 0
     with pytest.raises(UserError, match=r"holds no tokenizer.json"):
         load_tokenizer(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("tokenizer.json", ""),
+        ("tokenizer.json", "{}"),
+        ("tokenizer.json", "[]"),
+        ("tokenizer.json", '{"version": "1.0", "model": {"type": "Nonesuch"}, "added_tokens": []}'),
+        ("tokenizer.json", None),  # cut in the middle
+        ("tokenizer_config.json", "{"),
+        ("tokenizer_config.json", "[]"),
+    ],
+)
+def test_broken_tokenizers_are_one_line(tmp_path, file, content):
+    train_tokenizer(["aaaa bbbb"] * 3, 260).save_pretrained(tmp_path)
+    whole = (tmp_path / file).read_text()
+    (tmp_path / file).write_text(whole[: len(whole) // 2] if content is None else content)
+    message = rf"sequences.tokenizer.path: the tokenizer in '{tmp_path}' cannot be read \(.*again"
+    with pytest.raises(UserError, match=message) as caught:
+        load_tokenizer(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_folders_without_a_fast_tokenizer_are_refused(tmp_path):
+    with pytest.raises(UserError, match=r"holds no tokenizer.json: name a folder"):
+        load_tokenizer(tmp_path)
+    (tmp_path / "tokenizer.json").mkdir()
+    with pytest.raises(UserError, match=r"holds no tokenizer.json"):
+        load_tokenizer(tmp_path)
+    (tmp_path / "tokenizer.json").rmdir()
+    train_tokenizer(["aaaa bbbb"] * 3, 260).save_pretrained(tmp_path)
+    (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "ByT5Tokenizer"}')
+    with pytest.raises(UserError, match="asks for ByT5Tokenizer"):
+        load_tokenizer(tmp_path)

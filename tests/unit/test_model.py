@@ -215,6 +215,9 @@ def test_another_tokenizer_is_named(tmp_path):
     check_tokenizer(tmp_path / "sequences" / "tokenizer", tmp_path / "sequences")
     with pytest.raises(UserError, match=r"not made with the tokenizer of .*model_?"):
         check_tokenizer(tmp_path / "model", tmp_path / "sequences")
+    (tmp_path / "model" / "tokenizer.json").write_text("{}")
+    with pytest.raises(UserError, match=r"model.tokenizer.json cannot be read"):
+        check_tokenizer(tmp_path / "model", tmp_path / "sequences")
 
 
 def test_missing_weights_are_not_made_up(tmp_path):

@@ -9,7 +9,7 @@ from jaxtyping import Int
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from guess_or_recall.errors import UserError
+from guess_or_recall.errors import UserError, first_line
 
 END_OF_TEXT = "<|endoftext|>"
 
@@ -30,10 +30,29 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
-    """Load the fast tokenizer of a local Hugging Face model or tokenizer folder."""
-    if not (folder / "tokenizer.json").exists():
-        raise UserError(f"sequences.tokenizer.path: '{folder}' holds no tokenizer.json")
-    return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    """Load the fast tokenizer of a local Hugging Face model or tokenizer folder.
+
+    Raises:
+        UserError: the folder holds no tokenizer.json, or one that cannot be read.
+    """
+    key = "sequences.tokenizer.path"
+    if not (folder / "tokenizer.json").is_file():
+        raise UserError(f"{key}: '{folder}' holds no tokenizer.json: name a folder that has one")
+    try:
+        loaded = AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
+    except Exception as error:  # a damaged file raises any kind, from KeyError to Exception itself
+        raise UserError(
+            f"{key}: the tokenizer in '{folder}' cannot be read ({type(error).__name__}: "
+            f"{first_line(error)}): fetch or copy that folder again, or name another"
+        ) from None
+    if not isinstance(loaded, PreTrainedTokenizerFast):
+        raise UserError(
+            f"{key}: '{folder}' asks for {type(loaded).__name__}, which does not use its "
+            "tokenizer.json: name a folder with a fast tokenizer"
+        )
+    return loaded
 
 
 def encode(

@@ -62,8 +62,13 @@ def check_tokenizer(model: Path, sequences: Path) -> None:
 
 
 def vocabulary(path: Path) -> dict[str, int]:
-    """Token -> id of a tokenizer.json."""
-    return Tokenizer.from_file(str(path)).get_vocab()
+    """Token -> id of a tokenizer.json; UserError where it cannot be read."""
+    try:
+        return Tokenizer.from_file(str(path)).get_vocab()
+    except Exception as error:  # of no narrower type
+        raise UserError(
+            f"{path} cannot be read ({error}): fetch or copy its folder again, or name another"
+        ) from None
 
 
 def check_corpus(model: Path, sequences: Path) -> None:

@@ -6,7 +6,7 @@ import torch
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
-from guess_or_recall.errors import UserError
+from guess_or_recall.errors import UserError, first_line
 from guess_or_recall.files import read_json
 
 LENGTH = 64
@@ -59,8 +59,3 @@ def load_folder(folder: Path) -> PreTrainedModel:
 def load_model(stage_output: Path) -> PreTrainedModel:
     """Load the model that the stage `model` made or points to."""
     return load_folder(Path(read_json(stage_output / "model.json")["path"]))
-
-
-def first_line(error: Exception) -> str:
-    """The first line of an error's message."""
-    return str(error).strip().split("\n")[0]
