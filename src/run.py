@@ -22,7 +22,11 @@ STAGES = {
     "evaluate": "confusion matrix, F1 and confidence intervals",
     "figures": "every figure",
 }
-COMMANDS = {"profile": "write params.yaml from a profile: `python src/run.py profile micro`"}
+COMMANDS = {
+    "profile": "write params.yaml from a profile: `python src/run.py profile micro`",
+    "sweep": "run sweeps of sweeps.yaml as DVC experiments: `python src/run.py sweep benchmark`",
+    "tables": "tables and figures of sweeps: `python src/run.py tables benchmark rho`",
+}
 
 
 def parser() -> argparse.ArgumentParser:

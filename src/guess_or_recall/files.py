@@ -109,7 +109,7 @@ def scratch_root() -> Path:
 
 
 @contextmanager
-def scratch(stage: str, *matters: object) -> Iterator[Path]:
+def scratch(stage: str, *matters: object, keep: bool = False) -> Iterator[Path]:
     """Give the scratch folder of a long stage; it outlives a kill and is removed after success.
 
     Args:
@@ -117,6 +117,7 @@ def scratch(stage: str, *matters: object) -> Iterator[Path]:
         matters: everything that the result depends on (params, hashes of inputs); another
             value, other code or another torch or transformers is another folder, so that
             nothing stale is ever taken up again.
+        keep: whether the folder stays after success too, for who asks next.
 
     A second process with the same work waits here until the first has ended.
     """
@@ -130,7 +131,8 @@ def scratch(stage: str, *matters: object) -> Iterator[Path]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         folder.mkdir(exist_ok=True)
         yield folder
-        shutil.rmtree(folder)
+        if not keep:
+            shutil.rmtree(folder)
 
 
 def publish(folder: Path, output: Path) -> None:

@@ -45,6 +45,7 @@ Count = Annotated[int, Field(ge=1), BeforeValidator(number)]
 Unit = Annotated[float, Field(ge=0, le=1), BeforeValidator(number)]
 Threshold = Annotated[float, Field(gt=0, le=1), BeforeValidator(number)]
 OwnThreshold = Annotated[float | str, PlainValidator(own_threshold)]
+Seed = Annotated[int, Field(ge=0, lt=2**32), BeforeValidator(number)]
 Delta = Annotated[int, Field(ge=0), BeforeValidator(number)]
 
 
@@ -196,6 +197,7 @@ class Grid(Section):
 
 
 class Train(Section):
+    seed: Seed
     grid: Grid
     epochs: Count
     batch: Count
@@ -217,7 +219,7 @@ class Params(Section):
     """The whole of params.yaml."""
 
     profile: str
-    seed: Annotated[int, Field(ge=0, lt=2**32), BeforeValidator(number)]
+    seed: Seed
     taxonomy: str
     delta: Delta
     rho: Threshold

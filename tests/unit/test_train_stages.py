@@ -18,7 +18,7 @@ from guess_or_recall.classifier.cnn import Architecture, Cnn
 from guess_or_recall.classifier.labels import SCHEMA
 from guess_or_recall.errors import UserError
 from guess_or_recall.files import content_hash, write_table
-from guess_or_recall.params import parse_params
+from guess_or_recall.params import parse_params, read_params
 from guess_or_recall.stages import evaluate, train
 
 ROOT = Path(__file__).parents[2]
@@ -128,7 +128,9 @@ def test_same_bytes_twice(workspace):
 def test_other_parameters_do_not_take_up_old_state(workspace, monkeypatch):
     train.main()
     before = content_hash(Path("data/train"))
-    write_params(workspace, seed=43)
+    text = (workspace / "params.yaml").read_text()
+    (workspace / "params.yaml").write_text(text.replace("seed: 42\n  wandb", "seed: 43\n  wandb"))
+    assert read_params().train.seed == 43
     train.main()
     assert content_hash(Path("data/train")) != before
 
@@ -169,9 +171,9 @@ def test_evaluate_refuses_logits_of_other_labels(workspace):
 
 
 def test_name_of_the_variant(tmp_path):
-    assert train.variant(write_params(tmp_path)) == "guess delta=50 rho=0.5"
+    assert train.variant(write_params(tmp_path)) == "guess delta=50 rho=0.5 seed=42"
     changed = write_params(tmp_path, taxonomy="recite", rho_3="off")
-    assert train.variant(changed) == "recite delta=50 rho=0.5 rho_3=off"
+    assert train.variant(changed) == "recite delta=50 rho=0.5 rho_3=off seed=42"
 
 
 def test_plotted_keeps_to_the_best_cnn_where_all_are_too_many(monkeypatch):

@@ -82,6 +82,7 @@ def train_grid(
     scratch: Path,
     device: torch.device | None = None,
     report: Callable[[dict], None] = lambda row: None,
+    quiet: bool = False,
 ) -> Trained:
     """Train every CNN of the grid and evaluate it after each epoch.
 
@@ -95,6 +96,7 @@ def train_grid(
         scratch: folder for the state after each epoch; what it holds is taken up.
         device: of the training; the CPU if none.
         report: called with each row of the history when it is known.
+        quiet: whether to show no progress bar.
     """
     device = device or torch.device("cpu")
     samples = prepare(pooled, labels, is_eval, device)
@@ -106,7 +108,7 @@ def train_grid(
         training.restore(each, scratch)
     cuda = device.type == "cuda"
     workers = 1 if cuda else torch.get_num_threads()
-    with exact() if cuda else nullcontext(), progress(trainees, len(samples.train)) as bar:
+    with exact() if cuda else nullcontext(), progress(trainees, len(samples.train), quiet) as bar:
         watch = Watch(bar, report)
 
         def job(group: list[Trainee], stop: threading.Event) -> None:
@@ -123,13 +125,14 @@ def exact():
     )
 
 
-def progress(trainees: list[Trainee], samples: int) -> tqdm:
+def progress(trainees: list[Trainee], samples: int, quiet: bool) -> tqdm:
     """A bar over the steps of all CNNs, begun at what is done."""
     recipe = trainees[0].recipe
     steps = training.steps_in(samples, recipe.batch)
     done = sum(len(each.losses) for each in trainees) * steps
     total = len(trainees) * recipe.epochs * steps
-    return tqdm(total=total, initial=done, desc=f"train {len(trainees)} CNNs", unit="step")
+    name = f"train {len(trainees)} CNNs"
+    return tqdm(total=total, initial=done, desc=name, unit="step", disable=quiet)
 
 
 def train_group(

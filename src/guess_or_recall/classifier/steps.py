@@ -30,7 +30,7 @@ def stepper(members: list[Trainee], batch: int) -> Begin:
         def step(patterns: Patterns, labels: Tensor) -> Tensor:
             pairs = zip(members, sources, strict=True)
             losses = [train_kin([each], [bits], patterns, labels) for each, bits in pairs]
-            return torch.stack(sum(losses, []))
+            return torch.stack([loss for [loss] in losses])
 
         return step
 

@@ -62,6 +62,24 @@ class WindowProduct(torch.autograd.Function):
         return None, found.view_as(weight), grad_maps.sum((0, 2, 3))
 
 
+class Columns(torch.autograd.Function):
+    """Windows of maps, as `F.unfold` gives them, in one copy instead of one for each sample."""
+
+    @staticmethod
+    def forward(ctx, maps, kernel):
+        """Columns [batch, features * kernel^2, windows]."""
+        ctx.side, ctx.kernel = maps.shape[-1], kernel
+        patches = maps.unfold(2, kernel, 1).unfold(3, kernel, 1)  # b f row column ky kx
+        return patches.permute(0, 1, 4, 5, 2, 3).reshape(
+            len(maps), maps.shape[1] * kernel**2, patches.shape[2] ** 2
+        )
+
+    @staticmethod
+    def backward(ctx, grad_columns):  # pyright: ignore
+        """Sum over the windows that hold a cell."""
+        return F.fold(grad_columns, (ctx.side, ctx.side), ctx.kernel), None
+
+
 def batched(weight: Tensor, columns: Tensor, bias: Tensor | None) -> Tensor:
     """Product of the kernels with the columns of every sample; `matmul` would copy the columns."""
     kernels = weight.flatten(1).expand(len(columns), -1, -1)
@@ -89,8 +107,8 @@ def rest(
     """
     first, second = (None, None) if keeps is None else keeps[:2]
     maps = cnn.shrink(F.relu(maps), first, cnn.sides[0])
-    product = batched(cnn.conv2.weight, F.unfold(maps, cnn.architecture.kernel), cnn.conv2.bias)
+    columns: Tensor = Columns.apply(maps, cnn.architecture.kernel)  # pyright: ignore
+    product = batched(cnn.conv2.weight, columns, cnn.conv2.bias)
     rows = cnn.sides[0] - cnn.architecture.kernel + 1
-    return cnn.head(
-        cnn.shrink(F.relu(product.unflatten(2, (rows, rows))), second, cnn.sides[1]), keeps
-    )
+    maps = F.relu(product.unflatten(2, (rows, rows)))
+    return cnn.head(cnn.shrink(maps, second, cnn.sides[1]), keeps)

@@ -38,6 +38,28 @@ def confusion_panels(
     return figure
 
 
+@STYLED
+def taxonomy_panels(
+    matrices: Mapping[str, tuple[Sequence[str], Int[np.ndarray, "classes classes"]]],
+) -> Figure:
+    """Draw confusion matrices of taxonomies with one number of classes (paper's Figures 7-12).
+
+    Args:
+        matrices: title -> names of the classes, and counts [actual class, predicted class].
+    """
+    size = CELL * len(next(iter(matrices.values()))[0])
+    columns = max(1, min(len(matrices), int(WIDTH / (size + NAMES))))
+    rows = -(-len(matrices) // columns)
+    figure = new_figure(rows * (size + 1.4), min(WIDTH, columns * (size + NAMES)), square=True)
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, (title, (classes, matrix)) in zip(panels, matrices.items(), strict=False):
+        draw_matrix(axes, matrix, classes, named=True)
+        axes.set_title(title)
+    for spare in panels[len(matrices) :]:
+        spare.set_axis_off()
+    return figure
+
+
 def draw_matrix(
     axes: Axes, matrix: Int[np.ndarray, "classes classes"], classes: Sequence[str], named: bool
 ) -> None:

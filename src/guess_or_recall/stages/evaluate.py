@@ -3,7 +3,8 @@
     python src/run.py evaluate
 
 Makes metrics/evaluate.json (fractions, the loss in nats; over all epochs, as the paper sums them,
-and over the last one) and data/evaluate/: confusion.csv, predictions.csv, predictions.parquet.
+and over the last one) and data/evaluate/: confusion.csv, predictions.csv, predictions.parquet and
+votes.parquet.
 """
 
 from pathlib import Path
@@ -15,10 +16,10 @@ from jaxtyping import Float32, Int8
 from safetensors.numpy import load_file
 
 from guess_or_recall.classifier.labels import Labels, read_labels
-from guess_or_recall.classifier.metrics import confusion_matrix, scores, view
+from guess_or_recall.classifier.metrics import confusion_matrix, predicted_counts, scores, view
 from guess_or_recall.errors import UserError
 from guess_or_recall.files import atomic, existing, read_json, write_json, write_table
-from guess_or_recall.params import read_params
+from guess_or_recall.params import Params, read_params
 
 DATA = Path("data")
 LABELS = DATA / "label" / "labels.parquet"
@@ -30,26 +31,28 @@ Logits = Float32[np.ndarray, "cnn epoch n classes"]
 
 def main() -> None:
     """Write the metrics and the predictions."""
-    params = read_params()
-    names, logits, labels = read_logits()
-    actual = labels.actual
-    resamples, seed = params.evaluate.bootstrap, params.seed
-    write_json(
-        Path("metrics/evaluate.json"),
-        metrics(names, logits, actual, labels.classes, resamples, seed),
-    )
-    write_csv(OUTPUT / "confusion.csv", confusions(logits, actual, labels.classes))
-    write_csv(OUTPUT / "predictions.csv", plotted(logits, actual, labels.classes))
-    write_table(OUTPUT / "predictions.parquet", predictions(names, logits, labels))
+    assess(read_params(), DATA / "train", LABELS, Path())
 
 
-def read_logits(folder: Path = DATA / "train") -> tuple[list[str], Logits, Labels]:
+def assess(params: Params, trained: Path, labels_file: Path, root: Path) -> None:
+    """Write metrics/evaluate.json and data/evaluate below `root`."""
+    names, logits, labels = read_logits(trained, labels_file)
+    actual, output = labels.actual, root / OUTPUT
+    found = metrics(names, logits, actual, labels.classes, params.evaluate.bootstrap, params.seed)
+    write_json(root / "metrics" / "evaluate.json", found)
+    write_csv(output / "confusion.csv", confusions(logits, actual, labels.classes))
+    write_csv(output / "predictions.csv", plotted(logits, actual, labels.classes))
+    write_table(output / "predictions.parquet", predictions(names, logits, labels))
+    write_table(output / "votes.parquet", votes(logits, labels))
+
+
+def read_logits(folder: Path, labels_file: Path) -> tuple[list[str], Logits, Labels]:
     """Read the names of the CNNs, their logits, and the labels that these are about.
 
     Raises:
         UserError: data/train belongs to other labels.
     """
-    labels, cnns = read_labels(LABELS), read_json(folder / "cnns.json")
+    labels, cnns = read_labels(labels_file), read_json(folder / "cnns.json")
     logits = load_file(existing(folder / "logits.safetensors"))["logits"]
     if cnns["classes"] != labels.classes or logits.shape[2] != labels.is_eval.sum():
         raise UserError(
@@ -133,6 +136,18 @@ def predictions(names: list[str], logits: Logits, labels: Labels) -> pa.Table:
     }
     predicted = classes[logits[:, -1].argmax(-1)]
     return pa.table(columns | {name: pa.array(predicted[i]) for i, name in enumerate(names)})
+
+
+def votes(logits: Logits, labels: Labels) -> pa.Table:
+    """How many CNNs and epochs took each evaluation sequence for each class, by its number."""
+    every = logits.reshape(-1, *logits.shape[2:]).argmax(-1)
+    counts = predicted_counts(every, len(labels.classes))
+    columns = {
+        "sequence_id": pa.array(labels.sequence_ids[labels.is_eval]),
+        "label": pa.array(labels.actual, pa.int8()),
+    }
+    named = {f"votes_{i}": pa.array(column, pa.int32()) for i, column in enumerate(counts.T)}
+    return pa.table(columns | named)
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:

@@ -27,8 +27,21 @@ LABELS = pa.schema(
 
 def main() -> None:
     """Write data/label/labels.parquet and metrics/label.json."""
-    params = read_params()
-    frame = candidates()
+    table, counts = labelled(read_params(), candidates())
+    write_table(Path("data/label/labels.parquet"), table)
+    write_json(Path("metrics/label.json"), counts)
+
+
+def labelled(params: Params, frame: pd.DataFrame) -> tuple[pa.Table, dict]:
+    """Classes of one variant's sample, and the counts to report.
+
+    Args:
+        params: the variant's.
+        frame: `candidates()`.
+
+    Raises:
+        UserError: a class has too few sequences, or the pool lacks some of the sample.
+    """
     chosen = tree(params.taxonomy, params.taxonomies)
     labels = classify(
         frame,
@@ -42,8 +55,7 @@ def main() -> None:
     warn_if_balanced(drawn, params)
     ids = frame["sequence_id"].to_numpy()
     require_in_pool(ids[drawn.rows], chosen, params)
-    write_table(Path("data/label/labels.parquet"), table(ids, labels, drawn, chosen.classes))
-    write_json(Path("metrics/label.json"), report(labels, drawn, chosen.classes))
+    return table(ids, labels, drawn, chosen.classes), report(labels, drawn, chosen.classes)
 
 
 def table(

@@ -6,6 +6,8 @@ Makes data/train/: cnns.safetensors, logits.safetensors, history.csv, cnns.json.
 run is taken up again after the last epoch of each CNN.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -26,34 +28,49 @@ from guess_or_recall.params import Params, Train, read_params
 
 DATA = Path("data")
 LABELS = DATA / "label" / "labels.parquet"
+LAST = "cnns.json"  # of the files of a result: where it stands, all do
+
+Read = Callable[[Labels, list[Architecture]], dict[str, Float16[np.ndarray, "n layers packed"]]]
 
 
 def main() -> None:
     """Train, and publish data/train."""
-    params = read_params()
-    labels = read_labels(LABELS)
-    grid = architectures(**params.train.grid.model_dump())
-    pooled = read_attention(labels, grid)
-    recipe = recipe_of(params.train, params.seed)
-    where = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    origin = content_hash(LABELS, DATA / "attention" / "provenance.json")
+    with trained(read_params(), LABELS, read_attention) as result:
+        publish(result, DATA / "train")
+
+
+@contextmanager
+def trained(
+    params: Params, labels_file: Path, read: Read, *, keep: bool = False, quiet: bool = False
+) -> Iterator[Path]:
+    """Train the grid, unless a sweep or an interrupted run did so before: the folder of the result.
+
+    Args:
+        params: of the variant.
+        labels_file: its labels.parquet.
+        read: gives the attention of the poolings that the grid uses, in the order of the labels.
+        keep: leave the result in scratch for the stage, which then only publishes it.
+        quiet: no progress bar.
+    """
+    labels, grid = read_labels(labels_file), architectures(**params.train.grid.model_dump())
+    recipe, where = recipe_of(params.train), device()
+    origin = content_hash(labels_file, DATA / "attention" / "provenance.json")
     names = [each.name for each in grid]
-    with scratch("train", origin, names, asdict(recipe), where.type) as folder:
-        with tracked(params.train.wandb, variant(params), params.model_dump(), Path()) as report:
-            trained = train_grid(
-                pooled,
-                labels.labels,
-                labels.is_eval,
-                len(labels.classes),
-                grid,
-                recipe,
-                folder,
-                where,
-                report,
-            )
-        layers = next(iter(pooled.values())).shape[1]
-        write(folder / "result", trained, grid, labels.classes, layers)
-        publish(folder / "result", DATA / "train")
+    with scratch("train", origin, names, asdict(recipe), where.type, keep=keep) as folder:
+        result = folder / "result"
+        if not (result / LAST).exists():
+            pooled = read(labels, grid)
+            layers = next(iter(pooled.values())).shape[1]
+            with tracked(params.train.wandb, variant(params), params.model_dump(), Path()) as log:
+                sample = labels.labels, labels.is_eval, len(labels.classes)
+                found = train_grid(pooled, *sample, grid, recipe, folder, where, log, quiet)
+            write(result, found, grid, labels.classes, layers)
+        yield result
+
+
+def device() -> torch.device:
+    """Where CNNs are trained."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def read_attention(
@@ -65,16 +82,17 @@ def read_attention(
     return {pooling: read_pooled(folder, labels.sequence_ids, pooling) for pooling in poolings}
 
 
-def recipe_of(train: Train, seed: int) -> Recipe:
+def recipe_of(train: Train) -> Recipe:
     """The recipe that params.yaml asks for."""
-    return Recipe(seed=seed, **train.model_dump(exclude={"grid", "wandb"}))
+    return Recipe(**train.model_dump(exclude={"grid", "wandb"}))
 
 
 def variant(params: Params) -> str:
     """Name of the variant, which is the name of its wandb run."""
     own = [f"{key}={getattr(params, key)}" for key in ("rho_l", "rho_3")]
     own = [text for text in own if not text.endswith("=rho")]
-    return " ".join([params.taxonomy, f"delta={params.delta}", f"rho={params.rho}", *own])
+    repeat = [f"seed={params.train.seed}"]
+    return " ".join([params.taxonomy, f"delta={params.delta}", f"rho={params.rho}", *own, *repeat])
 
 
 def write(
@@ -91,4 +109,4 @@ def write(
     save_file({"logits": torch.from_numpy(trained.logits)}, folder / "logits.safetensors")
     pd.DataFrame(trained.history).to_csv(folder / "history.csv", index=False)
     cnns = {each.name: asdict(each) for each in grid}
-    write_json(folder / "cnns.json", {"grid": cnns, "classes": classes, "layers": layers})
+    write_json(folder / LAST, {"grid": cnns, "classes": classes, "layers": layers})

@@ -1,0 +1,1 @@
+"""Sweeps: many variants of one study, as DVC experiments."""

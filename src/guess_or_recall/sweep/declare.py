@@ -1,0 +1,151 @@
+"""From the grids of sweeps.yaml to named variants: `expand(grids, params)`."""
+
+import copy
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from guess_or_recall.errors import UserError
+from guess_or_recall.memorization.taxonomy import ALL, TREES, tree, variants
+from guess_or_recall.params import Params, UniqueKeys, parse_params
+
+SWEEPS = Path("sweeps.yaml")
+VARIANT = ("taxonomy", "delta", "rho", "rho_l", "rho_3")  # keys that the classes depend on
+SEED = "train.seed"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One variant of a sweep: what it changes in params.yaml, and the params that it so has."""
+
+    name: str
+    changes: tuple[tuple[str, Any], ...]
+    params: Params
+    prefix: str = ""
+
+    @property
+    def variant(self) -> str:
+        """The name without the repeat's seed: what is trained several times."""
+        return self.name.removeprefix(self.prefix).removesuffix(f"-seed{self.params.train.seed}")
+
+
+def read_sweeps(names: list[str], path: Path = SWEEPS) -> dict[str, list[Mapping]]:
+    """Read the grids of some sweeps, of all if none is named.
+
+    Raises:
+        UserError: the file is missing or wrong, or has no sweep of a name.
+    """
+    if not path.exists():
+        raise UserError(f"{path} is missing: run from the repository's root")
+    try:
+        content = yaml.load(path.read_text(), UniqueKeys)
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    for name, grids in content.items():
+        if not isinstance(grids, list) or not all(isinstance(grid, dict) for grid in grids):
+            raise UserError(f"{path}: {name} must be a list of grids such as {{taxonomy: all}}")
+    for name in names:
+        if name not in content:
+            raise UserError(f"{path} has no sweep '{name}': there are {', '.join(content)}")
+    return {name: content[name] for name in names or content}
+
+
+def expand(grids: list[Mapping], base: str, prefix: str = "") -> list[Setting]:
+    """List the distinct variants of some grids, in order.
+
+    Args:
+        grids: key of params.yaml (dotted below the top) -> value or values.
+        base: text of params.yaml.
+        prefix: of every name.
+
+    Raises:
+        UserError: a grid names an unknown key or tree, or a value that is not allowed.
+    """
+    found: dict[str, Setting] = {}
+    for grid in grids:
+        lists = [values_of(key, value) for key, value in grid.items()]
+        for values in product(*lists):
+            setting = settle(dict(zip(grid, values, strict=True)), base, prefix)
+            found.setdefault(setting.name, setting)
+    return list(found.values())
+
+
+def values_of(key: str, value: object) -> list:
+    """The values of a key of a grid; `all` stands for the 20 trees."""
+    values = value if isinstance(value, list) else [value]
+    if key != "taxonomy":
+        return values
+    return [name for one in values for name in (TREES if one == ALL else [one])]
+
+
+def settle(changes: dict[str, Any], base: str, prefix: str) -> Setting:
+    """Make one variant: thresholds in one form, whatever way they were given."""
+    params = changed(base, changes)
+    chosen = tree(params.taxonomy, params.taxonomies)
+    pair = (params.threshold("rho_l"), params.threshold("rho_3"))
+    [used] = variants(chosen, [params.delta], [pair])
+    others = {key: value for key, value in changes.items() if key not in VARIANT}
+    canonical = {"taxonomy": params.taxonomy, **thresholds(used), **others}
+    parts = [params.taxonomy, *threshold_names(used), *map(said, others.items())]
+    name = prefix + "-".join(parts)
+    return Setting(name, tuple(canonical.items()), changed(base, canonical), prefix)
+
+
+def thresholds(used: Mapping[str, float]) -> dict[str, Any]:
+    """The keys of params.yaml that set these thresholds, and no other way round them."""
+    found: dict[str, Any] = {"delta": used["delta"]} if "delta" in used else {}
+    if "rho_l" not in used and "rho_3" not in used:
+        return found
+    rho_l, rho_3 = used.get("rho_l", used.get("rho_3")), used.get("rho_3", used.get("rho_l"))
+    if rho_l == rho_3:
+        return found | {"rho": rho_l, "rho_l": "rho", "rho_3": "rho"}
+    if rho_3 == math.inf:
+        return found | {"rho": rho_l, "rho_l": "rho", "rho_3": "off"}
+    if rho_l == math.inf:
+        return found | {"rho": rho_3, "rho_l": "off", "rho_3": "rho"}
+    return found | {"rho_l": rho_l, "rho_3": rho_3}
+
+
+def threshold_names(used: Mapping[str, float]) -> list[str]:
+    """Thresholds as they stand in a name, such as `delta50`, `rho0.5` or `rho_l0.4`."""
+    given = dict(used)
+    if "rho_l" in given and given["rho_l"] == given.get("rho_3"):
+        given["rho"] = given.pop("rho_l")
+        del given["rho_3"]
+    ending = {"rho_3": "rho_3-"}  # rho_30.5 would be read as 30.5
+    return [f"{ending.get(key, key)}{value:g}" for key, value in given.items() if value < math.inf]
+
+
+def said(change: tuple[str, Any]) -> str:
+    """Another changed key as it stands in a name: the last part of its path and its value."""
+    key, value = change
+    values = value if isinstance(value, list) else [value]
+    return key.rpartition(".")[2] + "_".join(map(str, values))
+
+
+def changed(base: str, changes: Mapping[str, Any]) -> Params:
+    """Check params.yaml with some keys changed.
+
+    Raises:
+        UserError: there is no such key, or a value is not allowed.
+    """
+    return parse_params(yaml.safe_dump(overlaid(yaml.load(base, UniqueKeys), changes)), "params")
+
+
+def overlaid(content: dict, changes: Mapping[str, Any]) -> dict:
+    """A copy of params.yaml's content with some keys changed; UserError on an unknown key."""
+    content = copy.deepcopy(content)
+    for key, value in changes.items():
+        *sections, last = key.split(".")
+        place = content
+        for section in sections:
+            place = place.get(section) if isinstance(place, dict) else None
+        if not isinstance(place, dict) or last not in place:
+            raise UserError(f"params.yaml has no key '{key}' that a sweep could change")
+        place[last] = value
+    return content

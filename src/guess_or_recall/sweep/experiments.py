@@ -1,0 +1,136 @@
+"""The experiments of this repository, as DVC keeps them."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import fsspec
+import yaml
+
+from guess_or_recall.errors import UserError
+from guess_or_recall.files import scratch_root
+from guess_or_recall.sweep.declare import Setting, overlaid
+
+UPSTREAM = ("sequences", "model", "score", "features", "pool", "attention")
+
+
+def git(*arguments: str) -> str:
+    """Output of a git command."""
+    return subprocess.run(["git", *arguments], check=True, capture_output=True, text=True).stdout
+
+
+def dvc(*arguments: str, **options) -> subprocess.CompletedProcess:
+    """Run dvc from the environment of this process, and its stages too."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    command = [sys.executable, "-m", "dvc", *arguments]
+    return subprocess.run(command, env=os.environ | {"PATH": path}, text=True, **options)
+
+
+def existing() -> dict[str, str]:
+    """Experiments that hang from the current commit: name -> revision."""
+    head = git("rev-parse", "HEAD").strip()
+    prefix = f"refs/exps/{head[:2]}/{head[2:]}/"
+    lines = git("for-each-ref", "--format=%(refname) %(objectname)", prefix).splitlines()
+    pairs = [line.removeprefix(prefix).split() for line in lines]
+    return {name: revision for name, revision in pairs if "/" not in name}
+
+
+def require_clean() -> None:
+    """Raise UserError where tracked files differ from the current commit."""
+    changed = [line[3:] for line in git("status", "--porcelain", "-uno").splitlines()]
+    if changed:
+        shown = ", ".join(changed[:5]) + (" ..." if len(changed) > 5 else "")
+        raise UserError(
+            f"the workspace differs from its commit ({shown}), and experiments would carry that "
+            "along: commit it, or go back with `git checkout -f && dvc checkout`"
+        )
+
+
+def require_upstream() -> None:
+    """Raise UserError where a stage left of `label` has to run first."""
+    found = dvc("status", "--json", *UPSTREAM, capture_output=True)
+    if found.returncode:
+        raise UserError(f"dvc status fails: {last_line(found.stderr)}")
+    stale = [name for name in json.loads(found.stdout or "{}") if name in UPSTREAM]
+    if stale:
+        raise UserError(f"not up to date: {', '.join(stale)}; run `dvc repro attention` first")
+
+
+def done(setting: Setting, found: Mapping[str, str], base: str) -> bool:
+    """Whether an experiment of this name has these inputs.
+
+    Raises:
+        UserError: it has others.
+    """
+    if setting.name not in found:
+        return False
+    there = yaml.safe_load(git("show", f"{found[setting.name]}:params.yaml"))
+    wanted = overlaid(yaml.safe_load(base), dict(setting.changes))
+    differing = [key for key in flat(wanted) if flat(there).get(key) != flat(wanted)[key]]
+    if differing:
+        said = ", ".join(f"{k} = {flat(there).get(k)}, not {flat(wanted)[k]}" for k in differing)
+        raise UserError(
+            f"experiment {setting.name} is there with other params ({said}): give --prefix, or "
+            f"`dvc exp remove {setting.name}`"
+        )
+    return True
+
+
+def flat(content: Mapping, prefix: str = "") -> dict[str, object]:
+    """Dotted keys of a mapping, down to its values."""
+    found = {}
+    for key, value in content.items():
+        inner = isinstance(value, Mapping) and value
+        found |= flat(value, f"{prefix}{key}.") if inner else {f"{prefix}{key}": value}
+    return found
+
+
+def record(setting: Setting) -> str | None:
+    """Run a variant as an experiment outside the workspace: None, or why it failed."""
+    options = [f"{key}={value}" for key, value in setting.changes]
+    arguments = [part for option in options for part in ("-S", option)]
+    log = scratch_root() / "sweep" / f"{setting.name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with open(log, "w") as stream:
+        ran = dvc(
+            *("exp", "run", "--temp", "--name", setting.name, *arguments),
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+        )
+    if not ran.returncode:
+        log.unlink()
+        return None
+    return f"{reason(log.read_text())} (all of it: {log})"
+
+
+def reason(output: str) -> str:
+    """The line of a failed run that says why."""
+    lines = [line for line in output.splitlines() if line.startswith("error in ")]
+    return lines[-1] if lines else last_line(output)
+
+
+def last_line(output: str) -> str:
+    """The last line that says something."""
+    lines = [line for line in output.splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "no output"
+
+
+@contextmanager
+def files_of(revision: str) -> Iterator[fsspec.AbstractFileSystem]:
+    """The files of an experiment, tracked by git or by DVC."""
+    from dvc.api import DVCFileSystem  # slow to import
+
+    with contextmanager(opened)(DVCFileSystem(rev=revision)) as files:
+        yield files
+
+
+def opened(files) -> Iterator:
+    """Close a file system's repository after use."""
+    try:
+        yield files
+    finally:
+        files.repo.close()

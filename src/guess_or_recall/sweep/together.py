@@ -1,0 +1,102 @@
+"""Label and train many variants in one process, which reads the attention once."""
+
+import contextlib
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import psutil
+import pyarrow as pa
+import yaml
+from jaxtyping import Float16, Int
+
+from guess_or_recall.attention.store import read_pooled
+from guess_or_recall.classifier.cnn import Architecture
+from guess_or_recall.classifier.labels import Labels
+from guess_or_recall.errors import UserError
+from guess_or_recall.files import atomic, read_json, write_json, write_table
+from guess_or_recall.stages import evaluate, train
+from guess_or_recall.stages.label import labelled
+from guess_or_recall.sweep.declare import Setting
+
+ATTENTION = Path("data/attention")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A variant with its sample."""
+
+    setting: Setting
+    table: pa.Table
+    counts: dict
+
+    @property
+    def work(self) -> int:
+        """What its training costs: samples through a CNN."""
+        settings = self.setting.params.train
+        cnns = len(settings.grid.kernel) * len(settings.grid.features) * len(settings.grid.pooling)
+        return len(self.table) * cnns * settings.epochs
+
+
+def jobs(settings: list[Setting], frame: pd.DataFrame) -> tuple[list[Job], dict[str, str]]:
+    """Draw the sample of every variant: those that can be filled, and why the others cannot."""
+    found, failures = [], {}
+    for setting in settings:
+        try:
+            with contextlib.redirect_stderr(io.StringIO()):  # "balanced" stands in the tables
+                found.append(Job(setting, *labelled(setting.params, frame)))
+        except UserError as error:
+            failures[setting.name] = str(error)
+    return found, failures
+
+
+class Attention:
+    """Attention of the sequences of some jobs: read once, where it fits half of the memory."""
+
+    def __init__(self, all_jobs: list[Job]):
+        """Choose the sequences; nothing is read yet."""
+        columns = [job.table["sequence_id"].to_numpy() for job in all_jobs]
+        self.ids = np.unique(np.concatenate([np.empty(0, np.int64), *columns]))
+        shape = read_json(ATTENTION / "provenance.json")
+        needed = 4 * len(self.ids) * shape["layers"] * shape["packed"]
+        self.shared = needed < psutil.virtual_memory().available / 2
+        self.kept: dict[str, Float16[np.ndarray, "n layers packed"]] = {}
+
+    def __call__(self, labels: Labels, grid: list[Architecture]) -> dict[str, np.ndarray]:
+        """Attention of a sample, of the poolings that the grid uses."""
+        poolings = dict.fromkeys(each.pooling for each in grid)
+        return {pooling: self.read(pooling, labels.sequence_ids) for pooling in poolings}
+
+    def read(
+        self, pooling: str, wanted: Int[np.ndarray, " n"]
+    ) -> Float16[np.ndarray, "n layers packed"]:
+        """Attention of some sequences."""
+        if not self.shared:
+            return read_pooled(ATTENTION, wanted, pooling)  # pyright: ignore
+        if pooling not in self.kept:
+            self.kept[pooling] = read_pooled(ATTENTION, self.ids, pooling)  # pyright: ignore
+        return self.kept[pooling][np.searchsorted(self.ids, wanted)]
+
+
+@contextmanager
+def trained(job: Job, read: Attention, folder: Path, keep: bool) -> Iterator[tuple[Path, Path]]:
+    """Train a job: the folder of the result, and the file of its labels."""
+    labels_file = folder / job.setting.name / "data" / "label" / "labels.parquet"
+    write_table(labels_file, job.table)
+    params = job.setting.params
+    with train.trained(params, labels_file, read, keep=keep, quiet=True) as result:
+        yield result, labels_file
+
+
+def finish(job: Job, read: Attention, folder: Path) -> None:
+    """Train and evaluate a job: its metrics lie below `folder`/NAME as an experiment has them."""
+    root = folder / job.setting.name
+    with trained(job, read, folder, keep=False) as (result, labels_file):
+        evaluate.assess(job.setting.params, result, labels_file, root)
+    with atomic(root / "params.yaml") as temporary:
+        temporary.write_text(yaml.safe_dump(job.setting.params.model_dump(mode="json")))
+    write_json(root / "metrics" / "label.json", job.counts)  # last: says that all is there
