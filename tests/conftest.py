@@ -13,6 +13,7 @@ install_import_hook("guess_or_recall", CHECKER)
 
 ROOT = Path(__file__).parents[1]
 os.environ["PYTHONPATH"] = str(ROOT / "src")  # for the processes that tests start
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # as src/run.py sets it
 
 
 @pytest.fixture

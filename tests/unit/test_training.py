@@ -106,6 +106,16 @@ def test_grid_equals_one_by_one(tmp_path):
         np.testing.assert_allclose(alone.logits[0], together.logits[index], atol=1e-5)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_grid_equals_one_by_one_on_a_gpu(tmp_path):
+    where = {"device": torch.device("cuda")}
+    together = trained(GRID, tmp_path / "grid", **where)
+    same(together, trained(GRID, tmp_path / "again", **where))
+    for index, each in enumerate(GRID):
+        alone = trained([each], tmp_path / each.name, **where)
+        np.testing.assert_allclose(alone.logits[0], together.logits[index], atol=1e-5)
+
+
 def test_against_a_plain_loop(tmp_path):
     """The published way, with PyTorch's own modules and no dropout, gives the same CNN."""
     recipe = Recipe(epochs=2, batch=16, seed=7, dropout=0.0)
