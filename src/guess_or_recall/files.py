@@ -46,7 +46,10 @@ def read_json(path: Path) -> dict:
 def existing(path: Path) -> Path:
     """Return `path`, or raise UserError saying how to make it."""
     if not path.exists():
-        raise UserError(f"{path} is missing: make it with `dvc repro`, or fetch it with `dvc pull`")
+        raise UserError(
+            f"{path} is missing: make it with `dvc repro` (`dvc pull` fetches it, but only where "
+            "`dvc remote list` names a remote that holds it)"
+        )
     return path
 
 
@@ -126,13 +129,33 @@ def scratch(stage: str, *matters: object, keep: bool = False) -> Iterator[Path]:
     work = json.dumps([stage, *matters, versions, code], sort_keys=True, default=str)
     key = hashlib.sha256(work.encode())
     folder = scratch_root() / f"{stage}-{key.hexdigest()[:16]}"
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder.with_suffix(".lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with locked(folder.with_suffix(".lock")):
         folder.mkdir(exist_ok=True)
         yield folder
         if not keep:
             shutil.rmtree(folder)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock file; wait for it where another process does. It is removed after success."""
+    while True:
+        with open(path, "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not stands_at(path, lock.fileno()):
+                continue  # who held it has removed it meanwhile: others would lock a new file
+            yield
+            path.unlink()  # while it is held, so that nobody else removes a file put there later
+            return
+
+
+def stands_at(path: Path, descriptor: int) -> bool:
+    """Whether an open file is still the one at `path`."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def publish(folder: Path, output: Path) -> None:

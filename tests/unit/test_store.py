@@ -208,7 +208,9 @@ def test_flipped_bits_never_change_what_is_read(tmp_path_factory, position, bit)
 def test_missing_files_are_said(tmp_path):
     fill(tmp_path)
     shard_path(tmp_path, 2).unlink()
-    with pytest.raises(UserError, match=r"shard-00002\.h5 is missing: .*`dvc pull` restores"):
+    with pytest.raises(
+        UserError, match=r"shard-00002\.h5 is missing: `dvc checkout --force` restores"
+    ):
         read_pooled(tmp_path, IDS[:1], "mean")
     with pytest.raises(UserError, match=r"provenance\.json is missing"):
         read_pooled(tmp_path / "nowhere", IDS, "mean")

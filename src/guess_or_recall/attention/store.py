@@ -21,7 +21,10 @@ from guess_or_recall.files import atomic, read_json, write_json
 
 POOLINGS = ("mean", "max")
 GALLERY = ("sequence_id", "attention", "tokens")
-WAY_OUT = "`dvc checkout --force` or `dvc pull` restores it, `dvc repro attention` makes it again"
+WAY_OUT = (
+    "`dvc checkout --force` restores it (or `dvc pull`, where there is a remote), "
+    "`dvc repro attention` makes it again"
+)
 
 
 def key_of(provenance: dict) -> str:

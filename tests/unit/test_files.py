@@ -1,0 +1,117 @@
+"""Files: finished folders are published, scratch folders are shared, kept and removed."""
+
+import contextlib
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from guess_or_recall.errors import UserError
+from guess_or_recall.files import existing, publish, scratch, scratch_root
+
+
+def test_a_missing_file_names_the_way_out(tmp_path):
+    assert existing(tmp_path) == tmp_path
+    with pytest.raises(UserError, match=r"gone is missing: make it with `dvc repro` .*remote"):
+        existing(tmp_path / "gone")
+
+
+def test_publish_replaces_what_stands_there(tmp_path):
+    output = tmp_path / "data" / "model"
+    for content in ("first", "second"):
+        made = tmp_path / "made"
+        (made / "inner").mkdir(parents=True)
+        (made / "inner" / content).write_text(content)
+        publish(made, output)
+        assert not made.exists()
+        assert [path.name for path in output.rglob("*")] == ["inner", content]
+
+
+def test_scratch_outlives_an_error_and_is_removed_after_success(workspace):
+    with contextlib.suppress(RuntimeError), scratch("work", 1) as first:
+        (first / "part").write_text("done")
+        raise RuntimeError
+    with scratch("work", 1) as again:
+        assert again == first
+        assert (again / "part").read_text() == "done"
+    with scratch("work", 1) as fresh:
+        assert list(fresh.iterdir()) == []
+    assert list(scratch_root().iterdir()) == []  # neither folders nor lock files
+
+
+def test_other_work_has_another_scratch(workspace):
+    with scratch("work", 1) as one, scratch("work", 2) as two, scratch("other", 1) as three:
+        assert len({one, two, three}) == 3
+
+
+@pytest.mark.parametrize("inside", [".", ".dvc/tmp/exps/standalone/abc", ".dvc/tmp/exps/tmp123"])
+def test_experiments_in_temporary_workspaces_share_the_scratch(tmp_path, monkeypatch, inside):
+    monkeypatch.delenv("GUESS_OR_RECALL_SCRATCH", raising=False)
+    (tmp_path / inside).mkdir(parents=True, exist_ok=True)
+    monkeypatch.chdir(tmp_path / inside)
+    assert scratch_root() == tmp_path / ".scratch"
+
+
+def test_the_scratch_root_can_be_set(workspace, monkeypatch):
+    monkeypatch.setenv("GUESS_OR_RECALL_SCRATCH", "/elsewhere")
+    assert scratch_root() == Path("/elsewhere")
+
+
+WORKER = """
+import sys, time
+from pathlib import Path
+from guess_or_recall.files import scratch
+rounds, pause = int(sys.argv[1]), float(sys.argv[2])
+print("ready", flush=True)
+for _ in range(rounds):
+    with scratch("work", 1) as folder:
+        Path("busy").touch(exist_ok=False)  # an error where another process is inside
+        (folder / "part").touch(exist_ok=False)
+        print("inside", flush=True)
+        time.sleep(pause)
+        Path("busy").unlink()
+"""
+
+
+def worker(rounds, pause):
+    """Start a process that works in the scratch folder, and wait until it is about to."""
+    command = [sys.executable, "-c", WORKER, str(rounds), str(pause)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def ended(process):
+    """The exit status of a process, its output read."""
+    process.communicate()
+    return process.returncode
+
+
+def test_processes_with_the_same_work_take_turns_and_leave_nothing(workspace):
+    workers = [worker(rounds=100, pause=0.0) for _ in range(2)]
+    assert [ended(process) for process in workers] == [0, 0]
+    assert list(scratch_root().iterdir()) == []
+
+
+def test_a_waiter_does_not_enter_by_a_lock_that_was_removed(workspace):
+    first = worker(rounds=1, pause=1.0)
+    assert first.stdout.readline() == "inside\n"
+    second = worker(rounds=1, pause=1.0)
+    time.sleep(0.5)  # the second waits for the lock file of the first, which goes away
+    assert ended(first) == 0
+    third = worker(rounds=1, pause=0.0)  # would lock a new file beside the second
+    assert [ended(second), ended(third)] == [0, 0]
+    assert list(scratch_root().iterdir()) == []
+
+
+def test_a_kill_leaves_the_work_and_frees_the_lock(workspace):
+    process = worker(rounds=1, pause=60.0)
+    assert process.stdout.readline() == "inside\n"
+    process.send_signal(signal.SIGKILL)
+    assert ended(process) == -9
+    with scratch("work", 1) as folder:
+        assert (folder / "part").exists()
+    assert list(scratch_root().iterdir()) == []

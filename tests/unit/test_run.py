@@ -1,0 +1,63 @@
+"""The command line: how stages that cannot go on end."""
+
+import errno
+import signal
+import sys
+
+import pytest
+
+import run
+from guess_or_recall.errors import UserError
+from guess_or_recall.stages import features
+
+
+def ends(monkeypatch, main, *arguments):
+    """Exit status of `python src/run.py features` where its stage is `main`."""
+    monkeypatch.setattr(features, "main", main)
+    monkeypatch.setattr(sys, "argv", ["run.py", "features", *arguments])
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")  # as run.py would set them, put back after
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    return run.main()
+
+
+def test_success_is_silent(monkeypatch, capsys):
+    assert ends(monkeypatch, lambda: None) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_user_s_mistake_is_one_line(monkeypatch, capsys):
+    def mistaken():
+        raise UserError("rho = 2: give less")
+
+    assert ends(monkeypatch, mistaken) == 1
+    assert capsys.readouterr() == ("", "error in features: rho = 2: give less\n")
+
+
+def test_a_full_disk_is_one_line(monkeypatch, capsys):
+    def fills():
+        raise OSError(errno.ENOSPC, "No space left on device", "data/x")
+
+    assert ends(monkeypatch, fills) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error in features: disk full (") and said.endswith("; free some\n")
+    assert said.count("\n") == 1
+
+
+def test_other_errors_of_the_system_keep_their_traceback(monkeypatch):
+    def refused():
+        raise PermissionError(errno.EACCES, "no")
+
+    with pytest.raises(PermissionError):
+        ends(monkeypatch, refused)
+
+
+def test_ctrl_c_is_one_line(monkeypatch, capsys):
+    assert ends(monkeypatch, lambda: signal.raise_signal(signal.SIGINT)) == 130
+    line = "features interrupted: earlier outputs stand, run it again\n"
+    assert capsys.readouterr() == ("", line)
+
+
+def test_stages_take_no_arguments(monkeypatch, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        ends(monkeypatch, lambda: None, "more")
+    assert "features takes no arguments" in capsys.readouterr().err
