@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from scipy import stats
 from tqdm import tqdm
 
 from guess_or_recall.classifier.compare import Votes, paired_difference, summed
@@ -25,7 +26,7 @@ from guess_or_recall.report.benchmark import min_f1_against_rho, min_f1_bars
 from guess_or_recall.report.confusion import taxonomy_panels
 from guess_or_recall.report.style import save
 from guess_or_recall.sweep import experiments
-from guess_or_recall.sweep.declare import Setting, expand, read_sweeps
+from guess_or_recall.sweep.declare import SEED, Setting, expand, read_sweeps
 from guess_or_recall.sweep.results import (
     Result,
     rank_correlation,
@@ -37,6 +38,7 @@ from guess_or_recall.sweep.results import (
 )
 
 CHOSEN = ("recite-then-reconstruct-delta5", "recollect-then-code-delta50", "guess-rho0.5")
+PAGE = 10  # confusion matrices in one figure; of more, each δ has its own
 SHOWN = {  # columns of the Markdown and LaTeX tables, in the paper's order
     "rank": "rank",
     "variant": "taxonomy",
@@ -201,8 +203,29 @@ def best_of(table: pd.DataFrame, results: list[Result], classes: int) -> str:
     return (
         f"{text}; second {second['variant']}, {second['min_f1']:.1f}: difference "
         f"{100 * test['difference']:.1f} ({100 * test['low']:.1f} to {100 * test['high']:.1f}, "
-        f"p = {test['p']:.3g}, paired bootstrap over evaluation sequences)."
+        f"p = {test['p']:.3g}, paired bootstrap over evaluation sequences, these CNNs given)"
+        f"{over_seeds(first['variant'], second['variant'], results)}."
     )
+
+
+def over_seeds(first: str, second: str, results: list[Result]) -> str:
+    """The same difference over trainings, where both variants have several in common."""
+    one, other = (by_seed(variant, results) for variant in (first, second))
+    common = sorted(one.keys() & other.keys())
+    if len(common) < 2:
+        return "; one training each, so not over trainings"
+    test = stats.ttest_rel([one[seed] for seed in common], [other[seed] for seed in common])
+    low, high = test.confidence_interval()
+    return (
+        f"; over {len(common)} trainings {np.mean([one[s] - other[s] for s in common]):.1f} "
+        f"({low:.1f} to {high:.1f}, p = {test.pvalue:.3g}, paired t-test)"
+    )
+
+
+def by_seed(variant: str, results: list[Result]) -> dict[int, float]:
+    """Minimum F1 of a variant, in percent, by the seed of its training."""
+    own = [each for each in results if each.setting.variant == variant]
+    return {each.params[SEED]: 100 * each.evaluate["min_f1"] for each in own}
 
 
 def votes_of(variant: str, results: list[Result]) -> Votes:
@@ -234,11 +257,12 @@ def figures(table: pd.DataFrame, results: list[Result]) -> Iterator[tuple[str, F
     chosen = {name: panels[name] for name in CHOSEN if name in panels}
     if chosen:
         yield "confusion_chosen", taxonomy_panels(titled(chosen))
-    for classes in sorted(rows["classes"].unique()):
-        for delta, group in rows[rows["classes"] == classes].groupby("delta", dropna=False):
+    for classes, own in rows.groupby("classes"):
+        by_delta = own.groupby("delta", dropna=False) if len(own) > PAGE else [(np.nan, own)]
+        for delta, group in by_delta:
             ending = "" if np.isnan(delta) else f"_delta{delta:g}"
-            own = {name: panels[name] for name in group["variant"]}
-            yield f"confusion_{classes}_classes{ending}", taxonomy_panels(titled(own))
+            shown = {name: panels[name] for name in group["variant"]}
+            yield f"confusion_{classes}_classes{ending}", taxonomy_panels(titled(shown))
 
 
 Panel = tuple[list[str], np.ndarray]

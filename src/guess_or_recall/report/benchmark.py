@@ -34,7 +34,7 @@ def min_f1_bars(table: pd.DataFrame) -> Figure:
     for axes, size in zip(panels.ravel(), sizes, strict=True):
         draw_bars(axes, table[table["classes"] == size], size)
     panels[-1, 0].set_xlabel("minimum F1 (%), 95% interval over evaluation sequences")
-    panels[0, 0].legend(loc="lower right", bbox_to_anchor=(1, 1.0), ncols=3, borderaxespad=0.2)
+    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=3)
     return figure
 
 

@@ -1,0 +1,123 @@
+"""Sweeps and their tables under real DVC, on the micro profile."""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """The micro study up to its attention, in a repository of its own."""
+    folder = tmp_path_factory.mktemp("study") / "guess-or-recall"
+    for file in git(ROOT, "ls-files", "-co", "--exclude-standard").splitlines():
+        if (ROOT / file).is_file():
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / file, folder / file)
+    (folder / "dvc.lock").unlink(missing_ok=True)
+    git(folder, "init", "-q")
+    git(folder, "config", "user.email", "tests@example.org")
+    git(folder, "config", "user.name", "tests")
+    run(folder, "src/run.py", "profile", "micro")
+    (folder / "sweeps.yaml").write_text(
+        "small:\n  - {taxonomy: [guess, recite], rho: [0.4, 0.5]}\n"
+        "far:\n  - {taxonomy: guess, rho: 0.9}\n"
+    )
+    run(folder, "-m", "dvc", "repro")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "micro")
+    return folder
+
+
+def git(folder, *arguments):
+    ran = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def run(folder, *arguments, code=0):
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    command, environment = [sys.executable, *arguments], os.environ | {"PATH": path}
+    environment.pop("PYTHONPATH", None)
+    ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert ran.returncode == code, ran.stdout + ran.stderr
+    return ran.stdout + ran.stderr
+
+
+def sweep(folder, *arguments, code=0):
+    return run(folder, "src/run.py", "sweep", *arguments, code=code)
+
+
+def test_a_sweep_end_to_end(study):
+    """Experiments are recorded once, found again, and equal to what `dvc exp run` makes alone."""
+    listed = sweep(study, "small", "--dry-run")
+    assert listed.splitlines()[:2] == ["3 variants: 0 done, 3 to run", "guess-rho0.4"]
+    assert "3 variants done, 0 failed" in sweep(study, "small")
+    assert "3 variants: 3 done, 0 to run" in sweep(study, "small", "--dry-run")
+    assert not list((study / ".scratch").glob("train-*"))
+    tables = run(study, "src/run.py", "tables", "small")
+    assert "small.csv, .md, .tex: 3 rows, 0 missing" in tables
+    assert "guess-rho0.4" in (study / "results" / "small.md").read_text()
+    direct = sweep(study, "small", "--folder", "direct")
+    assert "3 variants done" in direct
+    run(study, "src/run.py", "tables", "small", "--folder", "direct", "--out", "other")
+    one, other = (study / name / "small.csv" for name in ("results", "other"))
+    assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_hole_is_named(study):
+    sweep(study, "small", "--folder", "holes")
+    subprocess.run(["rm", "-r", str(study / "holes" / "recite-delta8")], check=True)
+    said = run(study, "src/run.py", "tables", "small", "--folder", "holes", "--out", "holes_out")
+    assert "2 rows, 1 missing" in said
+    assert "Missing: recite-delta8" in (study / "holes_out" / "small.md").read_text()
+    assert "1 to run" in sweep(study, "small", "--folder", "holes", "--dry-run")
+
+
+def test_results_of_different_settings_are_not_mixed(study):
+    sweep(study, "small", "--folder", "mixed")
+    path = study / "mixed" / "guess-rho0.4" / "params.yaml"
+    path.write_text(path.read_text().replace("epochs: 2", "epochs: 3"))
+    said = run(study, "src/run.py", "tables", "small", "--folder", "mixed", code=1)
+    assert "differ in train.epochs" in said
+    assert "Traceback" not in said
+
+
+def test_a_rho_outside_the_pool(study):
+    said = sweep(study, "far", code=1)
+    assert "guess-rho0.9 is not in the pool: pool.rhos lacks 0.9" in said
+
+
+def test_changes_right_of_the_bar_only(study):
+    said = sweep(study, "small", "-S", "samples.train=9", code=1)
+    assert "a key below train or evaluate" in said
+
+
+def test_a_dirty_workspace(study):
+    path = study / "params.yaml"
+    before = path.read_text()
+    path.write_text(before + "\n# edited\n")
+    try:
+        said = sweep(study, "small", code=1)
+    finally:
+        path.write_text(before)
+    assert "the workspace differs from its commit (params.yaml)" in said
+
+
+def test_two_sweeps_at_once(study):
+    with open(study / ".scratch" / "sweep.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        said = sweep(study, "small", "--folder", "second", code=1)
+    assert "another sweep runs in this repository" in said
+
+
+def test_an_experiment_with_other_params(study):
+    said = sweep(study, "small", "-S", "train.epochs=1", code=1)
+    assert "is there with other params (train.epochs = 2, not 1)" in said
+    assert "--prefix" in said

@@ -1,0 +1,99 @@
+"""Sweeps: what a grid expands to."""
+
+import pytest
+import yaml
+
+from guess_or_recall.errors import UserError
+from guess_or_recall.memorization.taxonomy import TREES
+from guess_or_recall.sweep.declare import expand, overlaid, read_sweeps, settle
+from tests.conftest import ROOT
+
+BASE = (ROOT / "profiles" / "default.yaml").read_text()
+SWEEPS = read_sweeps([], ROOT / "sweeps.yaml")
+
+
+def names(sweep):
+    return [each.name for each in expand(SWEEPS[sweep], BASE)]
+
+
+def test_the_benchmark_is_the_papers_54():
+    found = names("benchmark")
+    assert len(found) == len(set(found)) == 54
+    assert {each.params.taxonomy for each in expand(SWEEPS["benchmark"], BASE)} == set(TREES)
+    assert [name for name in found if "delta" not in name] == [
+        "reconstruct",
+        "guess-rho0.5",
+        "code",
+    ]
+    assert {"recite-then-code-delta5", "recite-or-guess-delta1000-rho0.5"} <= set(found)
+
+
+def test_the_study_of_rho_is_the_papers_27():
+    found = names("rho")
+    assert len(found) == len(set(found)) == 27
+    assert found[:2] == ["guess-rho0.1", "guess-rho0.2"]
+    assert {"guess-rho_l0.4", "guess-rho_3-0.9"} <= set(found)
+
+
+def test_both_together_share_one_variant():
+    grids = SWEEPS["benchmark"] + SWEEPS["rho"]
+    assert len(expand(grids, BASE)) == 80
+
+
+def test_repeats_differ_in_their_seed_alone():
+    found = expand(SWEEPS["repeats"], BASE)
+    assert len(found) == 15
+    assert {each.params.train.seed for each in found} == {42, 43, 44, 45, 46}
+    assert len({each.variant for each in found}) == 3
+
+
+def test_thresholds_have_one_form():
+    """However both thresholds are given, it is the same variant, with the same changes."""
+    ways = [{"rho": 0.4}, {"rho_l": 0.4, "rho_3": 0.4}, {"rho": 0.4, "rho_l": "rho", "delta": 7}]
+    found = [settle({"taxonomy": "guess", **way}, BASE, "") for way in ways]
+    assert len({each.name for each in found}) == len({each.changes for each in found}) == 1
+    assert dict(found[0].changes) == {
+        "taxonomy": "guess",
+        "rho": 0.4,
+        "rho_l": "rho",
+        "rho_3": "rho",
+    }
+
+
+def test_names_do_not_depend_on_params_that_are_swept():
+    other = BASE.replace("delta: 50 ", "delta: 1000 ").replace("taxonomy: guess", "taxonomy: code")
+    assert other != BASE
+    assert [each.name for each in expand(SWEEPS["benchmark"], other)] == names("benchmark")
+
+
+@pytest.mark.parametrize(
+    ("grid", "message"),
+    [
+        ({"taxonomy": "gues"}, r"unknown taxonomy 'gues' \(did you mean guess"),
+        ({"taxonomy": "guess", "rho": 1.5}, r"rho = 1\.5"),
+        ({"taxonomie": "guess"}, "no key 'taxonomie'"),
+        ({"taxonomy": "guess", "train.seeds": 1}, "no key 'train.seeds'"),
+        ({"taxonomy": "recite", "delta": "many"}, "delta = 'many'"),
+    ],
+)
+def test_wrong_grids(grid, message):
+    with pytest.raises(UserError, match=message):
+        expand([grid], BASE)
+
+
+def test_unknown_sweep_names_those_that_are_there():
+    with pytest.raises(UserError, match="no sweep 'bench': there are benchmark, rho, repeats"):
+        read_sweeps(["bench"], ROOT / "sweeps.yaml")
+
+
+@pytest.mark.parametrize("text", ["a: {taxonomy: all}", "a: [1]", "a: [", "a: []\na: []"])
+def test_wrong_sweeps_file(tmp_path, text):
+    (tmp_path / "sweeps.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"sweeps\.yaml"):
+        read_sweeps([], tmp_path / "sweeps.yaml")
+
+
+def test_overlaid_leaves_its_input():
+    content = yaml.safe_load(BASE)
+    assert overlaid(content, {"train.seed": 7})["train"]["seed"] == 7
+    assert content["train"]["seed"] == 42
