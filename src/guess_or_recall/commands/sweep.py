@@ -7,6 +7,7 @@ and runs the rest. What is done already is left out, so an interrupted sweep goe
 
 import argparse
 import fcntl
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -145,9 +146,9 @@ def run_recorded(ready: list[Job], read: Attention, bar: tqdm) -> dict[str, str]
     with ThreadPoolExecutor(1) as pool:
 
         def train(job: Job) -> None:
-            with together.trained(job, read, scratch_root() / "sweep", keep=True):
+            with together.trained(job, read, scratch_root() / "sweep", keep=True) as (result, _):
                 pass
-            futures[job.setting.name] = pool.submit(experiments.record, job.setting)
+            futures[job.setting.name] = pool.submit(take_over, job.setting, result.parent)
 
         try:
             failures = attempt(ready, bar, train)
@@ -156,6 +157,13 @@ def run_recorded(ready: list[Job], read: Attention, bar: tqdm) -> dict[str, str]
             raise
     reasons = {name: future.result() for name, future in futures.items()}
     return failures | {name: reason for name, reason in reasons.items() if reason}
+
+
+def take_over(setting: Setting, prepared: Path) -> str | None:
+    """Have DVC record a trained variant; what it had no need of (a run in its cache) goes."""
+    reason = experiments.record(setting)
+    shutil.rmtree(prepared, ignore_errors=True)
+    return reason
 
 
 def attempt(ready: list[Job], bar: tqdm, work: Callable[[Job], None]) -> dict[str, str]:
