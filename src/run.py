@@ -20,10 +20,13 @@ STAGES = {
     "label": "classes of the current taxonomy, and the train and eval parts",
     "train": "train the grid of CNNs on the attention patterns",
     "evaluate": "confusion matrix, F1 and confidence intervals",
+    "localize": "Δ maps: where in the attention the CNNs see each class",
+    "ablate": "what the model still recites when attention is cut",
     "figures": "every figure",
 }
 COMMANDS = {
     "profile": "write params.yaml from a profile: `python src/run.py profile micro`",
+    "sequence": "one sequence and where the CNNs look: `python src/run.py sequence TEXT`",
     "sweep": "run sweeps of sweeps.yaml as DVC experiments: `python src/run.py sweep benchmark`",
     "tables": "tables and figures of sweeps: `python src/run.py tables benchmark rho`",
 }

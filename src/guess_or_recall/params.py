@@ -13,6 +13,7 @@ from pydantic import (
     Field,
     PlainValidator,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
@@ -40,6 +41,13 @@ def listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+How = Literal[  # an attention pattern is cut, in `ablate`
+    "off",
+    "only-diagonal",
+    "all-but-diagonal",
+    "only-prefix-to-suffix",
+    "all-but-prefix-to-suffix",
+]
 Number = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(number)]
 Count = Annotated[int, Field(ge=1), BeforeValidator(number)]
 Unit = Annotated[float, Field(ge=0, le=1), BeforeValidator(number)]
@@ -211,6 +219,37 @@ class Evaluate(Section):
     bootstrap: Count
 
 
+class Localize(Section):
+    sequences: Count
+    gradients: Literal["guided", "plain"]
+    batch: Count
+    bootstrap: Count
+
+
+class Ablate(Section):
+    sequences: Count
+    cuts: dict[How, Annotated[list[Count], Field(min_length=1)]]
+    diagonal: Annotated[int, Field(ge=0, lt=64), BeforeValidator(number)]
+    random: Annotated[int, Field(ge=0), BeforeValidator(number)]
+    batch: Count
+    bootstrap: Count
+
+    @field_validator("cuts", mode="before")
+    @classmethod
+    def off_is_a_word(cls, cuts: object) -> object:
+        """Let YAML 1.1's false stand for off."""
+        if not isinstance(cuts, dict):
+            return cuts
+        return {"off" if how is False else how: widths for how, widths in cuts.items()}
+
+    @model_validator(mode="after")
+    def single_layers_are_silenced(self) -> "Ablate":
+        """The summary and the figures speak of each layer switched off alone."""
+        if 1 not in self.cuts.get("off", []):
+            raise ValueError("cuts: give off a list with 1, such as off: [1]")
+        return self
+
+
 class Figures(Section):
     flow_from: str
 
@@ -235,6 +274,8 @@ class Params(Section):
     attention: Attention
     train: Train
     evaluate: Evaluate
+    localize: Localize
+    ablate: Ablate
     figures: Figures
 
     def threshold(self, which: Literal["rho_l", "rho_3"]) -> float:

@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 
 STAGES = [
     "sequences", "model", "score", "features", "pool", "attention", "label", "train", "evaluate",
-    "figures",
+    "localize", "ablate", "figures",
 ]  # fmt: skip
 NO_NETWORK = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
 OWN = {key: value for key, value in os.environ.items() if not key.startswith(("GUESS_", "DVC_"))}
@@ -69,7 +69,15 @@ def test_every_stage_leaves_its_results(repository):
     label, evaluate = read(repository, "label"), read(repository, "evaluate")
     assert set(label["sampled"]) == {"non-memorized", "guess", "recall"}
     assert 0 <= evaluate["min_f1_low"] <= evaluate["min_f1"] <= evaluate["min_f1_high"] <= 1
-    for name in ("taxonomy_flow", "attention_gallery", "decision_tree", "confusion"):
+    assert read(repository, "localize")["sequences"] == dict.fromkeys(label["sampled"], 4)
+    assert read(repository, "ablate")["classes"]["recall"]["extractable"] == 1
+    for name in (
+        "taxonomy_flow",
+        "attention_gallery",
+        "confusion",
+        "delta_maps",
+        "ablation_curves",
+    ):
         for kind in ("png", "pdf"):
             assert (repository / "figures" / f"{name}.{kind}").stat().st_size > 1000
 
@@ -87,6 +95,41 @@ def test_labels_are_not_the_planting(repository):
     assert frame.label.tolist() == expected.tolist()
 
 
+def test_an_ablated_model_recites_less_and_one_left_whole_as_scored(repository):
+    table = pd.read_csv(repository / "data/ablate/ablation.csv", dtype={"layers": str})
+    recited = table[table["class"] != "non-memorized"].groupby("how")["extractable"].mean()
+    assert recited["whole"] == 1
+    assert recited["off"] < 1
+    assert set(table["how"]) == {
+        "whole", "off", "only-diagonal", "all-but-diagonal", "only-prefix-to-suffix",
+        "all-but-prefix-to-suffix",
+    }  # fmt: skip
+
+
+def test_one_sequence(repository):
+    """By its id, and by its text: the same classes, features and chances; mistakes in a line."""
+    folder = repository / "data"
+    sequences = pd.read_parquet(folder / "sequences/sequences.parquet")
+    labels = pd.read_parquet(folder / "label/labels.parquet")
+    chosen = labels[labels.class_name == "recall"].sequence_id.iloc[0]
+    said = must(repository, "python", "src/run.py", "sequence", str(chosen))
+    assert "memorized (32-extractable), memorization score 1.00" in said
+    assert "none → recall" in said
+    assert (repository / f"results/sequence_{chosen}.png").stat().st_size > 10_000
+    text = sequences.set_index("sequence_id").text[chosen]
+    told = must(repository, "python", "src/run.py", "sequence", text, "--layer", "1")
+    strip = [line for line in said.splitlines() if "sequence_duplicates" in line or "│" in line]
+    assert strip == [line for line in told.splitlines() if line in strip]
+    for wrong, message in (
+        (["987654321"], "no sequence has the id 987654321"),
+        (["a few words"], "64 are needed"),
+        ([str(chosen), "--layer", "2"], "the model has the layers 0 to 1"),
+    ):
+        done = run(repository, "python", "src/run.py", "sequence", *wrong)
+        assert done.returncode == 1
+        assert message in done.stderr and "Traceback" not in done.stderr
+
+
 def test_nothing_runs_again_unchanged(repository):
     assert stages_run(must(repository, "dvc", "repro")) == []
 
@@ -102,7 +145,7 @@ def test_a_variant_runs_label_and_later_only(repository):
     output = must(
         repository, "dvc", "exp", "run", "-n", "variant", "-S", "taxonomy=recite", "-S", "rho=0.6"
     )
-    assert stages_run(output) == ["label", "train", "evaluate", "figures"]
+    assert stages_run(output) == STAGES[STAGES.index("label") :]
     assert set(read(repository, "label")["sampled"]) == {"non-memorized", "recite", "others"}
     shown = must(repository, "dvc", "exp", "show", "--csv")
     assert "variant" in shown and "min_f1" in shown

@@ -3,10 +3,13 @@
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tests.conftest import ROOT
@@ -121,3 +124,55 @@ def test_an_experiment_with_other_params(study):
     said = sweep(study, "small", "-S", "train.epochs=1", code=1)
     assert "is there with other params (train.epochs = 2, not 1)" in said
     assert "--prefix" in said
+
+
+def interrupt(folder, prefix, number, sent):
+    """Start a sweep and end it by a signal once `number` of its experiments are recorded."""
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    }
+    environment.pop("PYTHONPATH", None)
+    process = subprocess.Popen(
+        [sys.executable, "src/run.py", "sweep", "small", "--prefix", prefix],
+        cwd=folder,
+        env=environment,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    while len(recorded(folder, prefix)) < number:
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.1)
+    os.killpg(process.pid, sent)
+    return process.communicate()[0], process.returncode
+
+
+def recorded(folder, prefix):
+    """Experiments whose name begins so."""
+    refs = git(folder, "for-each-ref", "--format=%(refname)", "refs/exps").splitlines()
+    return [ref for ref in refs if ref.rpartition("/")[2].startswith(prefix)]
+
+
+def test_an_interrupted_sweep_goes_on(study):
+    """Ctrl-C after the first experiment, kill -9 after the second; what stands is not redone."""
+    said, code = interrupt(study, "again-", 1, signal.SIGINT)
+    assert code == 130, said
+    assert "sweep interrupted: earlier outputs stand, run it again" in said
+    assert "Traceback" not in said
+    _, code = interrupt(study, "again-", 2, signal.SIGKILL)
+    assert code == -signal.SIGKILL
+    before = recorded(study, "again-")
+    said = sweep(study, "small", "--prefix", "again-")
+    assert f"{3 - len(before)} variants done, 0 failed" in said
+    assert set(before) < set(recorded(study, "again-"))
+
+
+def test_a_table_of_several_models(study):
+    """One prefix a model: each has its rows, and their confusion matrices are summed."""
+    run(study, "src/run.py", "tables", "small", "--prefix", "", "again-", "--out", "two")
+    table = pd.read_csv(study / "two" / "small.csv")
+    assert table["model"].value_counts().to_dict() == {"all": 3, "again": 3, "tiny": 3}
+    f1 = table.pivot_table(index="variant", columns="model", values="min_f1")
+    assert (f1["again"] == f1["tiny"]).all()  # the same inputs and seeds
+    assert (f1["all"] == f1["tiny"]).all()  # twice the same matrix

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.patches import FancyBboxPatch, PathPatch, Rectangle
 from matplotlib.text import Text
+from safetensors.numpy import save_file
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix
 
@@ -21,8 +22,10 @@ from guess_or_recall.attention.store import write_gallery
 from guess_or_recall.errors import UserError
 from guess_or_recall.files import token_column, write_table
 from guess_or_recall.report import style
+from guess_or_recall.report.ablation import ablation_curves, delta_against_ablation
 from guess_or_recall.report.confusion import confusion_panels
 from guess_or_recall.report.curves import learning_curves
+from guess_or_recall.report.delta import delta_maps, delta_profile
 from guess_or_recall.report.duplicates import (
     bin_edges,
     memorized_by_duplicates,
@@ -33,6 +36,7 @@ from guess_or_recall.report.gallery import attention_gallery, shown_layers, show
 from guess_or_recall.report.intervals import wilson
 from guess_or_recall.report.planting import class_by_planting, class_counts
 from guess_or_recall.report.rouge import rouge_distribution
+from guess_or_recall.report.sequence import sequence_figure, shown
 from guess_or_recall.report.style import compact, percent, save
 from guess_or_recall.report.tree import condition_text, decision_tree
 from guess_or_recall.stages import figures as stage
@@ -109,6 +113,38 @@ def tree_figure(classes):
     return decision_tree(conditions, NAMES[:classes], np.arange(classes) * 1_234_567)
 
 
+def profile(classes, layers=8):
+    values = np.random.default_rng(0).random((classes, layers)) * 1e-3
+    columns = {"delta": values, "low": values * 0.9, "high": values * 1.1}
+    names = np.repeat(NAMES[:classes], layers)
+    layer = np.tile(np.arange(layers), classes)
+    flat = {name: value.ravel() for name, value in columns.items()}
+    return pd.DataFrame({"class": names, "layer": layer, **flat})
+
+
+def ablation(classes, layers=8):
+    cuts = [("whole", "", 0, False)] + [("off", str(i), 1, False) for i in range(layers)]
+    cuts += [("off", f"{i}-{i + 2}", 3, False) for i in range(layers - 2)]
+    cuts += [("off", "0+2+5", 3, True), ("off", "1+2+7", 3, True)]
+    cuts += [("only-prefix-to-suffix", str(i), 1, False) for i in range(layers)]
+    rows = [(name, *cut) for name in NAMES[:classes] for cut in cuts]
+    table = pd.DataFrame(rows, columns=["class", "how", "layers", "width", "drawn"])
+    share = np.random.default_rng(1).random(len(table))
+    for name, value in (("extractable", share), ("suffix_perplexity", 1 + 9 * share)):
+        table[name], table[f"{name}_low"], table[f"{name}_high"] = value, 0.9 * value, 1.1 * value
+    return table
+
+
+def agreement(classes):
+    names = ["how", "class", "layers", "spearman", "low", "high"]
+    rows = [("off", name, 8, -0.5, -0.9, 0.1) for name in NAMES[: classes - 1]]
+    return pd.DataFrame([*rows, ("off", NAMES[classes - 1], 8, *[np.nan] * 3)], columns=names)
+
+
+def delta(classes, layers=8):
+    return np.tril(np.random.default_rng(2).random((classes, layers, 64, 64)) ** 4).astype("f4")
+
+
 def every_figure(classes):
     data, names = frame(classes=classes), NAMES[:classes]
     labels = data["label"].to_numpy()
@@ -122,6 +158,12 @@ def every_figure(classes):
         "curves": learning_curves(history(), classes),
         "planting": class_by_planting(labels, names, data["planted"]),
         "rouge": rouge_distribution(data["rouge_l"].to_numpy(), labels > 0, 0.5),
+        "delta": delta_maps(delta(classes), names),
+        "profile": delta_profile(profile(classes), names),
+        "ablation": ablation_curves(ablation(classes), names),
+        "against": delta_against_ablation(
+            profile(classes), ablation(classes), agreement(classes), names
+        ),
     }
 
 
@@ -542,6 +584,21 @@ def finished_run(workspace):
     stage.HISTORY.parent.mkdir(parents=True)
     history().to_csv(stage.HISTORY, index=False)
     write_confusion(("non-memorized", "guess", "recall"))
+    write_localization(("non-memorized", "guess", "recall"))
+
+
+def write_localization(names):
+    for folder in (stage.LOCALIZE, stage.ABLATE):
+        folder.mkdir(parents=True, exist_ok=True)
+    save_file({"delta": delta(len(names))}, stage.LOCALIZE / "delta.safetensors")
+    tables = {
+        stage.LOCALIZE / "profile.csv": profile(len(names)),
+        stage.ABLATE / "ablation.csv": ablation(len(names)),
+        stage.ABLATE / "agreement.csv": agreement(len(names)),
+    }
+    for path, table in tables.items():
+        table["class"] = table["class"].map(dict(zip(NAMES, names, strict=False)))
+        table.to_csv(path, index=False)
 
 
 def write_tables(planted):
@@ -590,10 +647,14 @@ def test_stage_writes_every_figure(finished_run):
     written = {file.name: file.read_bytes() for file in Path("figures").iterdir()}
     stems = sorted({Path(name).stem for name in written})
     assert stems == [
+        "ablation_curves",
         "attention_gallery",
         "class_by_planting",
         "confusion",
         "decision_tree",
+        "delta_against_ablation",
+        "delta_maps",
+        "delta_profile",
         "learning_curves",
         "memorized_by_duplicates",
         "rouge_distribution",
@@ -608,7 +669,9 @@ def test_stage_without_planting_and_with_a_tree_of_the_users(finished_run):
     text = Path("params.yaml").read_text()
     text = text.replace("taxonomy: guess ", "taxonomy: example-long-tail ")
     Path("params.yaml").write_text(text.replace("rho_l: rho ", "rho_l: off "))
-    write_confusion(("non-memorized", "famous", "template", "rare"))
+    names = ("non-memorized", "famous", "template", "rare")
+    write_confusion(names)
+    write_localization(names)
     stage.main()
     assert len(list(Path("figures").glob("*.p*"))) == 2 * stage.COUNT
 
@@ -650,3 +713,67 @@ def test_missing_input_is_named(finished_run):
     stage.CONFUSION.unlink()
     with pytest.raises(UserError, match=r"data/evaluate/confusion\.csv is missing"):
         stage.read_confusion(NAMES[:3])
+
+
+# localization
+
+
+@pytest.mark.parametrize(("layers", "columns"), [(2, 2), (8, 8), (12, 6), (36, 9), (40, 8)])
+def test_every_layer_has_its_map(layers, columns):
+    """Rows of layers under one another, each with its classes, normalised by the layer's top."""
+    values = delta(3, layers)
+    figure = delta_maps(values, NAMES[:3])
+    panels = [axes for axes in figure.axes if axes.images and axes.get_xlim()[1] > 60]
+    titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
+    assert titles == [f"layer {layer}" for layer in range(layers)]
+    assert len(panels) == 3 * layers
+    assert figure.axes[0].get_gridspec().ncols == columns
+    drawn = np.stack([axes.images[0].get_array().filled(0) for axes in panels])
+    assert drawn.max() == 1
+    first = panels[0].images[0].get_array().filled(0)
+    np.testing.assert_allclose(first, values[0, 0] / values[:, 0].max(), rtol=1e-6)
+
+
+def test_a_layer_without_delta_is_dark():
+    values = delta(2, 3)
+    values[:, 1] = 0
+    drawn = [axes.images[0].get_array() for axes in delta_maps(values, NAMES[:2]).axes[:6]]
+    assert not drawn[1].any() and not drawn[4].any()
+    assert max(drawn[0].max(), drawn[3].max()) == 1
+
+
+def test_ablation_curves_hold_the_table():
+    table = ablation(3)
+    figure = ablation_curves(table, NAMES[:3])
+    share, perplexity = figure.axes[:2]
+    lines = {line.get_label(): line.get_ydata() for line in perplexity.lines}
+    own = table[(table["how"] == "off") & (table["width"] == 1) & (table["class"] == "guess")]
+    containers = {each.get_label(): each.lines[0] for each in perplexity.containers}
+    assert lines
+    assert list(containers) == list(NAMES[:3])
+    np.testing.assert_array_equal(containers["guess"].get_ydata(), own["suffix_perplexity"])
+    assert [each.get_label() for each in share.containers] == ["guess", "recall"]
+
+
+def test_agreement_is_written_with_its_interval():
+    figure = delta_against_ablation(profile(3), ablation(3), agreement(3), NAMES[:3])
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles[0] == "non-memorized\nSpearman −0.50 (−0.90 to 0.10)"
+    assert titles[2] == "recall\nSpearman undefined"
+    [points] = [line for line in figure.axes[1].lines if len(line.get_xdata()) == 8]
+    own = ablation(3)[lambda t: t["class"] == "guess"].set_index(["how", "layers"])
+    whole = own.loc[("whole", ""), "suffix_perplexity"]
+    expected = np.log(own.loc[("off", "3"), "suffix_perplexity"] / whole)
+    assert points.get_ydata()[3] == pytest.approx(expected)
+
+
+def test_one_sequence_has_its_tokens_on_both_axes(tmp_path):
+    tokens = [f"t{i}" for i in range(61)] + ["\n    ", "日本", "a long token"]
+    patterns = attention(1, 3)[0].mean(1).astype(np.float32)
+    figure = sequence_figure(patterns, delta(1, 3)[0], tokens, 1, "7: recall")
+    axes = figure.axes[0]
+    for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
+        assert [label.get_text() for label in labels] == [shown(token) for token in tokens]
+    assert [shown(token) for token in tokens[-3:]] == ["⏎····", "□□", "a·long·…"]
+    assert len(figure.axes) == 1 + 3
+    save(figure, tmp_path, "one")

@@ -1,26 +1,21 @@
 """Attention patterns pooled over heads while the model runs.
 
 Input gradients of a CNN that sees the mean or the maximum over heads need no more of the attention
-than these two, so the heads are pooled inside the attention of each layer and never leave it. The
-pooling stands in transformers' AttentionInterface, in front of the architecture's own eager
-attention: what is pooled is what `output_attentions` returns, whatever the architecture.
+than these two, so the heads are pooled inside the attention of each layer and never leave it.
 """
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
 from jaxtyping import Float, Float16, Int
 from torch import Tensor
-from transformers import AttentionMaskInterface, PreTrainedModel
-from transformers.masking_utils import eager_mask
-from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+from transformers import PreTrainedModel
 
+from guess_or_recall.attention.interface import attending, eager_attention, unobservable
 from guess_or_recall.attention.triangle import pack
 from guess_or_recall.errors import UserError
 
-NAME = "observed"  # of the attention implementation, while patterns are collected
 Reduce = Callable[[Float[Tensor, "batch heads query key"]], Tensor]
 
 
@@ -36,8 +31,7 @@ def pool_heads(
 def collecting(model: PreTrainedModel, reduce: Reduce) -> Iterator[list[Tensor]]:
     """Collect `reduce(pattern)` of every layer, in order, of the forward passes in the block.
 
-    Only what `reduce` returns is kept. The attention's output is unchanged, and the model has its
-    own attention implementation back after the block.
+    Only what `reduce` returns is kept. The attention's output is unchanged.
 
     Args:
         model: any model of transformers whose attention goes through AttentionInterface.
@@ -53,34 +47,8 @@ def collecting(model: PreTrainedModel, reduce: Reduce) -> Iterator[list[Tensor]]
         collected.append(reduce(pattern))
         return output, None
 
-    if not model._can_set_attn_implementation():
-        raise unobservable(model)
-    before = model.config._attn_implementation or "eager"
-    ALL_ATTENTION_FUNCTIONS[NAME] = attend
-    AttentionMaskInterface.register(NAME, eager_mask)
-    try:
-        model.set_attn_implementation(NAME)
+    with attending(model, attend):
         yield collected
-    finally:
-        model.set_attn_implementation(before)
-        del ALL_ATTENTION_FUNCTIONS[NAME]
-
-
-def eager_attention(module: torch.nn.Module) -> Callable:
-    """The eager attention of the architecture that an attention module belongs to."""
-    try:
-        return sys.modules[type(module).__module__].eager_attention_forward
-    except AttributeError:
-        raise unobservable(module) from None
-
-
-def unobservable(module: torch.nn.Module) -> UserError:
-    """The error for an architecture whose attention cannot be observed."""
-    return UserError(
-        f"{type(module).__name__}: the attention of this architecture cannot be observed; choose "
-        "a causal language model that uses the AttentionInterface of transformers (GPT-NeoX, "
-        "GPT-2, Llama, Mistral, Qwen, Gemma, ...)"
-    )
 
 
 @torch.inference_mode()

@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -87,8 +88,14 @@ class Cnn(nn.Module):
         self, patterns: Float[Tensor, "batch layers query key"], keeps: Keeps | None = None
     ) -> Float[Tensor, "batch classes"]:
         """Logits; `keeps` are given in training only."""
+        return self.after_conv1(self.conv1(patterns), keeps)
+
+    def after_conv1(
+        self, maps: Float[Tensor, "batch features rows columns"], keeps: Keeps | None = None
+    ) -> Float[Tensor, "batch classes"]:
+        """Logits from what the first convolution gives."""
         first, second = (None, None) if keeps is None else keeps[:2]
-        maps = self.shrink(self.relu1(self.conv1(patterns)), first, self.sides[0])
+        maps = self.shrink(self.relu1(maps), first, self.sides[0])
         maps = self.shrink(self.relu2(self.conv2(maps)), second, self.sides[1])
         return self.head(maps, keeps)
 
@@ -110,6 +117,15 @@ class Cnn(nn.Module):
         features, (first, second) = self.architecture.features, self.sides
         squares = [(batch, 2 * side, 2 * side, features) for side in (first, second)]
         return [*squares, (batch, HIDDEN)]
+
+
+def exact(device: torch.device) -> AbstractContextManager:
+    """Have convolutions on a GPU in true float32, with the same bits every time."""
+    if device.type != "cuda":
+        return nullcontext()
+    return torch.backends.cudnn.flags(
+        enabled=True, deterministic=True, benchmark=False, allow_tf32=False
+    )
 
 
 def derived_seed(seed: int, *what: object) -> int:

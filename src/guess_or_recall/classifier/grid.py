@@ -7,7 +7,6 @@ after the last epoch of each.
 
 import threading
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -20,7 +19,7 @@ from tqdm import tqdm
 
 from guess_or_recall.attention.triangle import length_of
 from guess_or_recall.classifier import training
-from guess_or_recall.classifier.cnn import Architecture
+from guess_or_recall.classifier.cnn import Architecture, exact
 from guess_or_recall.classifier.metrics import confusion_matrix, cross_entropy, scores
 from guess_or_recall.classifier.samples import Samples, prepare
 from guess_or_recall.classifier.steps import Step, stepper
@@ -106,9 +105,8 @@ def train_grid(
     ]
     for each in trainees:
         training.restore(each, scratch)
-    cuda = device.type == "cuda"
-    workers = 1 if cuda else torch.get_num_threads()
-    with exact() if cuda else nullcontext(), progress(trainees, len(samples.train), quiet) as bar:
+    workers = 1 if device.type == "cuda" else torch.get_num_threads()
+    with exact(device), progress(trainees, len(samples.train), quiet) as bar:
         watch = Watch(bar, report)
 
         def job(group: list[Trainee], stop: threading.Event) -> None:
@@ -116,13 +114,6 @@ def train_grid(
 
         in_parallel(job, shares(trainees, workers), workers)
     return gather(trainees, samples)
-
-
-def exact():
-    """Convolutions on a GPU in true float32, with the same bits every time."""
-    return torch.backends.cudnn.flags(
-        enabled=True, deterministic=True, benchmark=False, allow_tf32=False
-    )
 
 
 def progress(trainees: list[Trainee], samples: int, quiet: bool) -> tqdm:

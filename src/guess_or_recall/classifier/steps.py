@@ -28,32 +28,43 @@ def stepper(members: list[Trainee], batch: int) -> Begin:
         sources = [training.dropout_bits(each, epoch) for each in members]
 
         def step(patterns: Patterns, labels: Tensor) -> Tensor:
-            pairs = zip(members, sources, strict=True)
-            losses = [train_kin([each], [bits], patterns, labels) for each, bits in pairs]
-            return torch.stack([loss for [loss] in losses])
+            losses = []
+            for each, bits in zip(members, sources, strict=True):
+                losses += gradients_of([each], [bits], patterns, labels)
+                each.optimizer.step()
+            return torch.stack(losses)
 
         return step
 
     return begin
 
 
-def train_kin(group: list[Trainee], sources: list, patterns: Patterns, labels: Tensor) -> list:
-    """One step of CNNs that share their first convolution: the loss of each."""
+def gradients_of(group: list[Trainee], sources: list, patterns: Patterns, labels: Tensor) -> list:
+    """Gradients of CNNs that share their first convolution: the loss of each."""
     pairs = zip(group, sources, strict=True)
     keeps = [training.draw(source, each, len(labels)) for each, source in pairs]
-    return training.step(group, patterns[group[0].cnn.architecture.pooling], labels, keeps)
+    return training.gradients(group, patterns[group[0].cnn.architecture.pooling], labels, keeps)
 
 
 def recording_stepper(members: list[Trainee], batch: int) -> Begin:
     """The same on a GPU: full batches replay a recording that the first of them makes."""
     generators = [torch.Generator(each.device) for each in members]
-    recordings: list[Step] = []
+    optimizer, recordings = training.joint(members), []
+
+    def step_now(patterns: Patterns, labels: Tensor) -> Tensor:
+        losses = side_by_side(members, generators, patterns, labels)
+        optimizer.step()
+        return losses
 
     def step(patterns: Patterns, labels: Tensor) -> Tensor:
         if len(labels) < batch:
-            return side_by_side(members, generators, patterns, labels)
+            return step_now(patterns, labels)
         if not recordings:
-            recordings.append(recorded(members, generators, patterns, labels))
+            with unchanged(members, generators):
+                for _ in range(2):  # first calls allocate, which a recording must not
+                    step_now(patterns, labels)
+                torch.cuda.synchronize()
+            recordings.append(recorded(step_now, generators, patterns, labels))
         return recordings[0](patterns, labels)
 
     def begin(epoch: int) -> Step:
@@ -67,7 +78,7 @@ def recording_stepper(members: list[Trainee], batch: int) -> Begin:
 def side_by_side(
     members: list[Trainee], generators: list[torch.Generator], patterns: Patterns, labels: Tensor
 ) -> Float[Tensor, " cnn"]:
-    """One step of every CNN, each group of kin on a stream of its own."""
+    """Gradients of every CNN, each group of kin on a stream of its own: the loss of each."""
     here, losses = torch.cuda.current_stream(), {}
     source = dict(zip(map(id, members), generators, strict=True))
     for group in training.kin(members):
@@ -75,26 +86,22 @@ def side_by_side(
         stream.wait_stream(here)
         with torch.cuda.stream(stream):
             drawn = [source[id(each)] for each in group]
-            found = train_kin(group, drawn, patterns, labels)
+            found = gradients_of(group, drawn, patterns, labels)
             losses |= {id(each): loss for each, loss in zip(group, found, strict=True)}
         here.wait_stream(stream)
     return torch.stack([losses[id(each)] for each in members])
 
 
 def recorded(
-    members: list[Trainee], generators: list[torch.Generator], patterns: Patterns, labels: Tensor
+    step_now: Step, generators: list[torch.Generator], patterns: Patterns, labels: Tensor
 ) -> Step:
-    """Record a step for batches of these shapes; CNNs and generators stay as they are."""
+    """Record a step for batches of these shapes."""
     patterns, labels = {name: value.clone() for name, value in patterns.items()}, labels.clone()
     graph = torch.cuda.CUDAGraph()
-    with unchanged(members, generators):
-        for _ in range(2):  # first calls allocate, which a recording must not
-            side_by_side(members, generators, patterns, labels)
-        torch.cuda.synchronize()
     for generator in generators:
         graph.register_generator_state(generator)
     with torch.cuda.graph(graph):
-        losses = side_by_side(members, generators, patterns, labels)
+        losses = step_now(patterns, labels)
 
     def step(new: Patterns, wanted: Tensor) -> Tensor:
         for name, value in new.items():

@@ -69,14 +69,27 @@ def trainee(
     """Make an untrained CNN with its optimizer."""
     seed, dropout = recipe.seed, recipe.dropout
     cnn = initialised(architecture, layers, classes, dropout, length, seed).to(device)
-    optimizer = torch.optim.AdamW(
-        cnn.parameters(),
+    return Trainee(cnn, adamw(list(cnn.parameters()), recipe), recipe)
+
+
+def adamw(parameters: list[torch.nn.Parameter], recipe: Recipe) -> torch.optim.AdamW:
+    """The optimizer of some parameters on one device."""
+    return torch.optim.AdamW(
+        parameters,
         lr=recipe.learning_rate,
         weight_decay=recipe.weight_decay,
         fused=True,
-        capturable=device.type == "cuda",
+        capturable=parameters[0].is_cuda,
     )
-    return Trainee(cnn, optimizer, recipe)
+
+
+def joint(members: list[Trainee]) -> torch.optim.AdamW:
+    """One optimizer for several CNNs, a step of it is one kernel; each keeps its own state."""
+    together = adamw([one for each in members for one in each.cnn.parameters()], members[0].recipe)
+    for each in members:
+        for parameter in each.cnn.parameters():
+            together.state[parameter] = each.optimizer.state[parameter]
+    return together
 
 
 def dropout_seed(trainee: Trainee, epoch: int) -> int:
@@ -117,20 +130,18 @@ def kin(members: list[Trainee]) -> list[list[Trainee]]:
     return list(groups.values())
 
 
-def step(
+def gradients(
     group: list[Trainee],
     patterns: Float[Tensor, "batch layers *pattern"],
     labels: Int64[Tensor, " batch"],
     keeps: list[Keeps | None],
 ) -> list[Float[Tensor, ""]]:
-    """One step of AdamW of some kin on the cross-entropy; returns the losses, on the device."""
+    """Gradients of the cross-entropy of some kin; returns the losses, on the device."""
     found = forward([each.cnn for each in group], patterns, keeps)
     losses = [F.cross_entropy(logits, labels) for logits in found]
     for each in group:
-        each.optimizer.zero_grad()
+        each.cnn.zero_grad()
     torch.stack(losses).sum().backward()
-    for each in group:
-        each.optimizer.step()
     return [loss.detach() for loss in losses]
 
 

@@ -21,6 +21,7 @@ from tqdm import tqdm
 from guess_or_recall.errors import UserError
 from guess_or_recall.files import existing, scratch_root
 from guess_or_recall.memorization.taxonomy import tree
+from guess_or_recall.params import read_params
 from guess_or_recall.stages.label import undeclared, way_out
 from guess_or_recall.stages.pool import candidates
 from guess_or_recall.sweep import experiments, together
@@ -143,12 +144,16 @@ def run_here(ready: list[Job], read: Attention, folder: Path, bar: tqdm) -> dict
 def run_recorded(ready: list[Job], read: Attention, bar: tqdm) -> dict[str, str]:
     """Train variants in this process, and have DVC take over each while the next one trains."""
     futures: dict[str, Future[str | None]] = {}
+    here = read_params()
     with ThreadPoolExecutor(1) as pool:
 
         def train(job: Job) -> None:
-            with together.trained(job, read, scratch_root() / "sweep", keep=True) as (result, _):
-                pass
-            futures[job.setting.name] = pool.submit(take_over, job.setting, result.parent)
+            prepared = None
+            if job.setting.params != here:  # else DVC has the workspace's own
+                root = scratch_root() / "sweep"
+                with together.trained(job, read, root, keep=True) as (result, _):
+                    prepared = result.parent
+            futures[job.setting.name] = pool.submit(take_over, job.setting, prepared)
 
         try:
             failures = attempt(ready, bar, train)
@@ -159,10 +164,11 @@ def run_recorded(ready: list[Job], read: Attention, bar: tqdm) -> dict[str, str]
     return failures | {name: reason for name, reason in reasons.items() if reason}
 
 
-def take_over(setting: Setting, prepared: Path) -> str | None:
+def take_over(setting: Setting, prepared: Path | None) -> str | None:
     """Have DVC record a trained variant; what it had no need of (a run in its cache) goes."""
     reason = experiments.record(setting)
-    shutil.rmtree(prepared, ignore_errors=True)
+    if prepared:
+        shutil.rmtree(prepared, ignore_errors=True)
     return reason
 
 

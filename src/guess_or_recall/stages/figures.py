@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int, Int8
 from matplotlib.figure import Figure
+from safetensors.numpy import load_file
 from tqdm import tqdm
 
 from guess_or_recall.attention.store import read_gallery
@@ -16,8 +17,10 @@ from guess_or_recall.errors import UserError
 from guess_or_recall.files import existing
 from guess_or_recall.memorization.taxonomy import TaxonomyTree, classify, tree
 from guess_or_recall.params import Params, read_params
+from guess_or_recall.report.ablation import ablation_curves, delta_against_ablation
 from guess_or_recall.report.confusion import confusion_panels
 from guess_or_recall.report.curves import learning_curves
+from guess_or_recall.report.delta import delta_maps, delta_profile
 from guess_or_recall.report.duplicates import memorized_by_duplicates
 from guess_or_recall.report.flow import taxonomy_flow
 from guess_or_recall.report.gallery import attention_gallery
@@ -31,7 +34,8 @@ from guess_or_recall.stages.pool import candidates
 GALLERY = Path("data/gallery/gallery.h5")
 CONFUSION = Path("data/evaluate/confusion.csv")
 HISTORY = Path("data/train/history.csv")
-COUNT = 8
+LOCALIZE, ABLATE = Path("data/localize"), Path("data/ablate")
+COUNT = 12
 
 
 def main() -> None:
@@ -44,6 +48,7 @@ def main() -> None:
         corpus_figures(params, frame, current, labels),
         taxonomy_figures(params, frame, current, labels),
         classifier_figures(current.classes),
+        localization_figures(current.classes),
     )
     for name, figure in tqdm(drawn, total=COUNT, desc="figures"):
         save(figure, Path("figures"), name)
@@ -103,6 +108,35 @@ def classifier_figures(classes: tuple[str, ...]) -> Iterator[tuple[str, Figure]]
     yield "confusion", confusion_panels(panels, classes)
 
 
+def localization_figures(classes: tuple[str, ...]) -> Iterator[tuple[str, Figure]]:
+    """Figures of Δ and of the ablations."""
+    delta = load_file(existing(LOCALIZE / "delta.safetensors"))["delta"]
+    profile, table, agreement = (
+        pd.read_csv(
+            existing(path),
+            dtype={"class": str, "layers": str},
+            keep_default_na=False,
+            na_values=[""],
+        )
+        for path in (LOCALIZE / "profile.csv", ABLATE / "ablation.csv", ABLATE / "agreement.csv")
+    )
+    for name, found in (("localize", profile), ("ablate", table)):
+        require_classes(f"data/{name}", found["class"].unique().tolist(), classes)
+    yield "delta_maps", delta_maps(delta, classes)
+    yield "delta_profile", delta_profile(profile, classes)
+    yield "ablation_curves", ablation_curves(table, classes)
+    yield "delta_against_ablation", delta_against_ablation(profile, table, agreement, classes)
+
+
+def require_classes(what: str, found: list[str], classes: tuple[str, ...]) -> None:
+    """Raise UserError where results are about other classes than the current taxonomy's."""
+    if {*found} != {*classes}:
+        raise UserError(
+            f"{what} has the classes {', '.join(sorted({*found}))}, the current taxonomy has "
+            f"{', '.join(classes)}: dvc repro"
+        )
+
+
 def labels_of(
     wanted: Int[np.ndarray, " g"], ids: Int[np.ndarray, " n"], labels: Int8[np.ndarray, " n"]
 ) -> Int8[np.ndarray, " g"]:
@@ -122,12 +156,7 @@ def read_confusion(classes: tuple[str, ...]) -> dict[str, Int[np.ndarray, "class
     # a class may be called "NA" or "1", so all is text first
     table = pd.read_csv(existing(CONFUSION), dtype=str, keep_default_na=False)
     table = table.astype({"count": np.int64})
-    found = {*table["actual"], *table["predicted"]}
-    if found != {*classes}:
-        raise UserError(
-            f"{CONFUSION} has the classes {', '.join(sorted(found))}, the current taxonomy has "
-            f"{', '.join(classes)}: dvc repro"
-        )
+    require_classes(str(CONFUSION), [*table["actual"], *table["predicted"]], classes)
     crossed = table.pivot_table(
         values="count", index=["epoch", "actual"], columns="predicted", aggfunc="sum", fill_value=0
     )

@@ -15,6 +15,7 @@ from guess_or_recall.errors import UserError
 from guess_or_recall.files import scratch_root
 from guess_or_recall.sweep.declare import Setting, overlaid
 
+LAST = "evaluate"  # stage of a sweep's variant: maps, ablations and figures are for chosen ones
 UPSTREAM = ("sequences", "model", "score", "features", "pool", "attention")
 
 
@@ -97,7 +98,7 @@ def record(setting: Setting) -> str | None:
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, "w") as stream:
         ran = dvc(
-            *("exp", "run", "--temp", "--name", setting.name, *arguments),
+            *("exp", "run", "--temp", "--name", setting.name, *arguments, LAST),
             stdout=stream,
             stderr=subprocess.STDOUT,
         )

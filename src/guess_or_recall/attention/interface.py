@@ -1,0 +1,61 @@
+"""A function of our own in place of a model's attention, whatever its architecture.
+
+It stands in transformers' AttentionInterface, in front of the architecture's own eager attention:
+the pattern that it sees is what `output_attentions` returns.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from transformers import AttentionMaskInterface, PreTrainedModel
+from transformers.masking_utils import eager_mask
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+from guess_or_recall.errors import UserError
+
+NAME = "observed"  # of the attention implementation, in the block of `attending`
+Attend = Callable[..., tuple[torch.Tensor, torch.Tensor | None]]
+
+
+@contextmanager
+def attending(model: PreTrainedModel, attend: Attend) -> Iterator[None]:
+    """Have every attention module of a model call `attend`; its own attention is back after.
+
+    Args:
+        model: any model of transformers whose attention goes through AttentionInterface.
+        attend: takes what the eager attention takes (module, query, key, value, mask, ...), gives
+            its output [batch, query, heads, width] and the pattern, or None for it.
+
+    Raises:
+        UserError: the architecture's attention does not go through AttentionInterface.
+    """
+    if not model._can_set_attn_implementation():
+        raise unobservable(model)
+    before = model.config._attn_implementation or "eager"
+    ALL_ATTENTION_FUNCTIONS[NAME] = attend
+    AttentionMaskInterface.register(NAME, eager_mask)
+    try:
+        model.set_attn_implementation(NAME)
+        yield
+    finally:
+        model.set_attn_implementation(before)
+        del ALL_ATTENTION_FUNCTIONS[NAME]
+
+
+def eager_attention(module: torch.nn.Module) -> Callable:
+    """The eager attention of the architecture that an attention module belongs to."""
+    try:
+        return sys.modules[type(module).__module__].eager_attention_forward
+    except AttributeError:
+        raise unobservable(module) from None
+
+
+def unobservable(module: torch.nn.Module) -> UserError:
+    """The error for an architecture whose attention cannot be observed."""
+    return UserError(
+        f"{type(module).__name__}: the attention of this architecture cannot be observed; choose "
+        "a causal language model that uses the AttentionInterface of transformers (GPT-NeoX, "
+        "GPT-2, Llama, Mistral, Qwen, Gemma, ...)"
+    )

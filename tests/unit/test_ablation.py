@@ -1,0 +1,216 @@
+"""Ablation: nothing cut changes nothing; a cut equals what hooks and plain formulas give."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from guess_or_recall.errors import UserError
+from guess_or_recall.localization.ablation import ablate
+from guess_or_recall.localization.agreement import mean_interval, rank_agreement
+from guess_or_recall.localization.cuts import Cut, attention_modules, cutting, kept, plan
+from guess_or_recall.model.scoring import score
+from tests.unit.test_pooling import MODELS
+
+LENGTH = 64
+HOWS = ("only-diagonal", "all-but-diagonal", "only-prefix-to-suffix", "all-but-prefix-to-suffix")
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def model(request):
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    made = MODELS[request.param]().eval()
+    for parameter in made.parameters():
+        parameter.data.normal_(0, 0.2)  # biases too
+    return made
+
+
+@pytest.fixture(scope="module")
+def tokens():
+    return torch.randint(50, (5, LENGTH), generator=torch.Generator().manual_seed(1))
+
+
+def logits(model, tokens):
+    with torch.no_grad():
+        return model(tokens, use_cache=False).logits
+
+
+def close(one, other):
+    torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3)
+
+
+def test_attention_modules_are_found_in_order(model):
+    modules = attention_modules(model)
+    assert [module.layer_idx for module in modules] == [0, 1, 2]
+
+
+def test_ablating_nothing_changes_nothing(model, tokens):
+    modules, whole = attention_modules(model), logits(model, tokens)
+    for cut in (Cut("off", ()), Cut("only-diagonal", ())):
+        with cutting(model, modules, cut, 4):
+            close(logits(model, tokens), whole)
+    with cutting(model, modules, Cut("all-but-diagonal", (0, 1, 2)), -1):  # all cells left
+        close(logits(model, tokens), whole)
+
+
+@pytest.mark.parametrize("layers", [(1,), (0, 2)])
+def test_off_equals_an_attention_block_whose_output_is_removed(model, tokens, layers):
+    """Independent: a copy whose projections of the heads to the block's output are all zero."""
+    silent = copy.deepcopy(model)
+    for layer in layers:
+        module = attention_modules(silent)[layer]
+        names = [n for n, _ in module.named_modules() if n in ("dense", "o_proj", "c_proj")]
+        assert len(names) == 1
+        for parameter in module.get_submodule(names[0]).parameters():
+            parameter.data.zero_()
+    with cutting(model, attention_modules(model), Cut("off", layers), 4):
+        found = logits(model, tokens)
+    close(found, logits(silent, tokens))
+    assert not torch.allclose(found, logits(model, tokens), atol=0.1)
+
+
+@pytest.mark.parametrize("how", HOWS)
+def test_a_restriction_equals_the_formula(how, tokens):
+    """Llama: the heads' output computed from its own patterns and values, put in by a hook."""
+    torch.manual_seed(3)
+    model = MODELS["llama-grouped-keys"]().eval()
+    model.set_attn_implementation("eager")
+    attention = model.model.layers[1].self_attn
+    values = []
+    handle = attention.v_proj.register_forward_hook(lambda *call: values.append(call[-1]))
+    with torch.no_grad():
+        pattern = model(tokens, output_attentions=True, use_cache=False).attentions[1]
+    handle.remove()
+    value = values[0].view(5, LENGTH, 2, 8).repeat_interleave(2, dim=2)  # 2 of 4 heads have keys
+    near, query, key = 4, np.arange(LENGTH)[:, None], np.arange(LENGTH)
+    cells = {
+        "only-diagonal": abs(query - key) <= near,
+        "only-prefix-to-suffix": (query >= 32) & (key < 32),
+    }
+    cells |= {name.replace("only", "all-but"): ~mask for name, mask in cells.items()}
+    heads = torch.einsum("bhqk,bkhd->bqhd", pattern * torch.from_numpy(cells[how]), value)
+    handle = attention.o_proj.register_forward_pre_hook(lambda *_: (heads.reshape(5, LENGTH, 32),))
+    expected = logits(model, tokens)
+    handle.remove()
+    with cutting(model, attention_modules(model), Cut(how, (1,)), near):
+        close(logits(model, tokens), expected)
+    assert not torch.allclose(expected, logits(model, tokens), atol=1e-4)
+
+
+def test_the_model_is_given_back(model, tokens):
+    before = logits(model, tokens)
+    ablate(model, tokens.numpy(), [Cut("off", (1,)), Cut("only-diagonal", (2,))], 4, 2)
+    assert torch.equal(logits(model, tokens), before)
+
+
+def test_measures_are_those_of_the_score_and_of_a_full_pass(model, tokens):
+    cuts = [Cut("off", (0,)), Cut("off", (2,)), Cut("only-diagonal", (1, 2))]
+    found = ablate(model, tokens.numpy(), cuts, 4, batch=2)
+    whole = score(model, tokens.numpy(), 5, 5)
+    assert (found.extractable[0] == (whole.memorization_score == 1)).all()
+    np.testing.assert_allclose(np.exp(found.suffix_loss[0]), whole.generation_perplexity, rtol=1e-3)
+    np.testing.assert_allclose(np.exp(found.sequence_loss[0]), whole.sequence_perplexity, rtol=1e-3)
+    for row, cut in enumerate(cuts, 1):  # without what `ablate` saves in front of the cut
+        with cutting(model, attention_modules(model), cut, 4):
+            all_logits = logits(model, tokens)[:, :-1]
+        losses = torch.nn.functional.cross_entropy(
+            all_logits.flatten(0, 1), tokens[:, 1:].flatten(), reduction="none"
+        ).view(5, -1)
+        np.testing.assert_allclose(found.sequence_loss[row], losses.mean(1), rtol=1e-3)
+        np.testing.assert_allclose(found.suffix_loss[row], losses[:, 31:].mean(1), rtol=1e-3)
+    again = ablate(model, tokens.numpy(), cuts, 4, batch=2)
+    assert all(one.tobytes() == other.tobytes() for one, other in zip(found, again, strict=True))
+
+
+def test_a_recited_sequence_stops_being_recited():
+    torch.manual_seed(0)
+    model = MODELS["gpt-neox"]().eval()
+    for parameter in model.parameters():
+        parameter.data.mul_(4)
+    start = torch.randint(1, 50, (1, 32))
+    continued = torch.from_numpy(
+        score(model, torch.cat([start, start], 1).numpy(), 1, 1).continuation
+    )
+    tokens = torch.cat([start, continued], 1).numpy()
+    found = ablate(model, tokens, [Cut("off", (0, 1, 2))], 4, 1)
+    assert found.extractable.tolist() == [[True], [False]]
+    assert found.matched[0] == 1 > found.matched[1]
+    assert found.suffix_loss[1] > found.suffix_loss[0]
+
+
+def test_broken_weights_are_refused():
+    model = MODELS["gpt-neox"]().eval()
+    model.get_output_embeddings().weight.data.fill_(torch.nan)
+    with pytest.raises(UserError, match="not finite"):
+        ablate(model, np.ones((1, LENGTH), int), [Cut("off", (0,))], 4, 1)
+
+
+def test_an_architecture_without_attention_is_refused():
+    from tests.unit.test_pooling import MambaConfig, MambaForCausalLM
+
+    model = MambaForCausalLM(MambaConfig(vocab_size=50, hidden_size=32, num_hidden_layers=2))
+    with pytest.raises(UserError, match="cannot be observed"):
+        attention_modules(model)
+
+
+def test_kept_cells_by_hand():
+    assert not kept("off", 4, 5).any()
+    near = kept("only-diagonal", 1, 4).int().tolist()
+    assert near == [[1, 1, 0, 0], [1, 1, 1, 0], [0, 1, 1, 1], [0, 0, 1, 1]]
+    across = kept("only-prefix-to-suffix", 1, LENGTH)
+    assert across.sum() == 32 * 32
+    assert across[32:, :32].all()
+    for name in ("diagonal", "prefix-to-suffix"):
+        assert torch.equal(kept(f"only-{name}", 3, LENGTH), ~kept(f"all-but-{name}", 3, LENGTH))
+
+
+def test_plan_lists_every_window_and_as_many_random_layers():
+    found = plan({"off": [1, 3, 9], "only-diagonal": [1]}, 8, 5, seed=1)
+    assert [cut.layers for cut in found[:8]] == [(i,) for i in range(8)]
+    windows = [cut for cut in found if len(cut.layers) == 3 and not cut.drawn]
+    assert [cut.name for cut in windows] == ["0-2", "1-3", "2-4", "3-5", "4-6", "5-7"]
+    drawn = [cut for cut in found if cut.drawn]
+    assert len(drawn) == 5
+    for cut in drawn:
+        assert len(set(cut.layers)) == 3
+        assert cut.name == "+".join(map(str, cut.layers))
+    assert [cut.how for cut in found[-8:]] == ["only-diagonal"] * 8
+    assert plan({"off": [3]}, 8, 5, seed=1) == plan({"off": [3]}, 8, 5, seed=1)
+    assert plan({"off": [3]}, 8, 5, seed=1) != plan({"off": [3]}, 8, 5, seed=2)
+
+
+def test_agreement_of_equal_and_of_opposite_profiles():
+    random = np.random.default_rng(0)
+    layers = np.linspace(0, 1, 12)
+    profiles = layers + 0.01 * random.standard_normal((40, 12))
+    same = rank_agreement(profiles, np.exp(3 * profiles), 500, 0)
+    assert same["spearman"] == 1
+    assert same["low"] > 0.9
+    opposite = rank_agreement(profiles, -profiles, 500, 0)
+    assert opposite["spearman"] == -1
+    assert opposite["high"] < -0.9
+
+
+def test_agreement_equals_scipy_and_its_interval_covers_few_layers():
+    random = np.random.default_rng(1)
+    one, other = random.random((30, 8)), random.random((20, 8))
+    found = rank_agreement(one, other, 2000, 0)
+    assert found["spearman"] == pytest.approx(stats.spearmanr(one.mean(0), other.mean(0))[0])
+    assert found["high"] - found["low"] > 0.8  # noise over 8 layers says next to nothing
+
+
+def test_agreement_of_nothing_is_undefined():
+    some = np.random.default_rng(0).random((4, 8))
+    assert rank_agreement(np.ones((4, 8)), some, 10, 0) == {}
+    assert rank_agreement(some[:, :2], some[:, :2], 10, 0) == {}
+
+
+def test_interval_of_a_mean():
+    values = np.random.default_rng(0).normal(5, 2, (400, 3))
+    low, high = mean_interval(values, 4000, 0)
+    error = stats.t.ppf(0.975, 399) * values.std(0, ddof=1) / 20
+    np.testing.assert_allclose(high - values.mean(0), error, rtol=0.1)
+    np.testing.assert_allclose(values.mean(0) - low, error, rtol=0.1)
