@@ -758,7 +758,7 @@ def test_ablation_curves_hold_the_table():
 def test_agreement_is_written_with_its_interval():
     figure = delta_against_ablation(profile(3), ablation(3), agreement(3), NAMES[:3])
     titles = [axes.get_title() for axes in figure.axes]
-    assert titles[0] == "non-memorized\nSpearman −0.50 (−0.90 to 0.10)"
+    assert titles[0] == "non-memorized\nSpearman −0.50\n(−0.90 to 0.10)"
     assert titles[2] == "recall\nSpearman undefined"
     [points] = [line for line in figure.axes[1].lines if len(line.get_xdata()) == 8]
     own = ablation(3)[lambda t: t["class"] == "guess"].set_index(["how", "layers"])

@@ -141,5 +141,5 @@ def said(agreement: pd.DataFrame, name: str) -> str:
     if not known:
         return "Spearman undefined"
     [row] = known
-    text = f"Spearman {row['spearman']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
+    text = f"Spearman {row['spearman']:.2f}\n({row['low']:.2f} to {row['high']:.2f})"
     return text.replace("-", "−")
