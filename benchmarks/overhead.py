@@ -1,8 +1,9 @@
 """What DVC adds to a variant: `python benchmarks/overhead.py`.
 
 Runs the stages of a sweep's variant with little training (100 sequences a class, one epoch) by
-hand, then `dvc exp run --temp` of the same, in a clone that shares this repository's cache: with its outputs
-copied from the cache, as DVC does by default, and with hard links. Needs a finished `dvc repro`.
+hand, then `dvc exp run --temp` of the same, in a clone that shares this repository's cache: with
+its outputs copied from the cache, as DVC does by default, and with hard links. Needs a finished
+`dvc repro`.
 """
 
 import json

@@ -18,9 +18,9 @@ from transformers import (
 )
 
 from guess_or_recall.attention.pooling import (
-    collecting,
     full_attention,
     observe,
+    observing,
     pool_heads,
     pooled_attention,
 )
@@ -111,14 +111,14 @@ def test_all_heads_equal_the_attentions_that_transformers_gives(model, tokens, e
 
 def test_logits_are_those_of_eager_and_the_model_is_given_back(model, tokens, eager):
     before = model.config._attn_implementation
-    with torch.no_grad(), collecting(model, pool_heads) as collected:
-        logits = model(tokens, use_cache=False).logits
-    assert len(collected) == 3
+    with observing(model, pool_heads) as look:
+        assert len(look(tokens)) == 3
+        with torch.no_grad():
+            logits = model(tokens, use_cache=False).logits
     assert torch.equal(logits, eager[1])
     assert model.config._attn_implementation == before
     with torch.no_grad():
         assert torch.allclose(model(tokens).logits, eager[1], atol=1e-4)
-    assert len(collected) == 3
 
 
 def test_pattern_rows_sum_to_one(model, tokens):

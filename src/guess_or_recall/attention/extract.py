@@ -1,5 +1,6 @@
 """Attention patterns of many sequences, shard after shard; it resumes after any kill."""
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import h5py
@@ -10,7 +11,15 @@ from jaxtyping import Float, Float16, Int32, Int64
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
-from guess_or_recall.attention.pooling import full_attention, pooled_attention
+from guess_or_recall.attention.pooling import (
+    Observe,
+    as_stored,
+    full_attention,
+    observing,
+    pool_heads,
+    pooled_attention,
+    require_finite,
+)
 from guess_or_recall.attention.store import (
     check_shard,
     key_of,
@@ -22,6 +31,8 @@ from guess_or_recall.attention.store import (
 from guess_or_recall.attention.triangle import packed_size
 from guess_or_recall.errors import UserError
 from guess_or_recall.files import require_disk
+
+FEW = 50  # batches that are done sooner than a GPU's code is compiled
 
 
 def library_versions() -> dict[str, str]:
@@ -85,11 +96,19 @@ def extract(
     missing = sum(len(tokens[start : start + shard]) for start in todo)
     require_room(folder, missing, layers, tokens.shape[1])
     done = len(tokens) - missing
-    with tqdm(total=len(tokens), initial=done, desc="attention", unit="sequence") as progress:
+    fused = model.device.type == "cuda" and missing > FEW * batch
+    bar = tqdm(total=len(tokens), initial=done, desc="attention", unit="sequence")
+    with bar, observing(model, pool_heads, fused) as look, ThreadPoolExecutor(1) as writer:
+        written: Future | None = None
         for start in todo:
             part = slice(start, start + shard)
-            pooled = pool_shard(model, tokens[part], layers, batch, progress)
-            write_shard(shard_path(folder, start // shard), sequence_ids[part], pooled, provenance)
+            pooled = pool_shard(look, tokens[part], layers, batch, bar)
+            if written:
+                written.result()  # one shard at most waits for the disk
+            given = sequence_ids[part], pooled, provenance
+            written = writer.submit(write_shard, shard_path(folder, start // shard), *given)
+        if written:
+            written.result()
     write_view(folder, len(starts), provenance)
 
 
@@ -134,19 +153,30 @@ def finished(
 
 
 def pool_shard(
-    model: PreTrainedModel,
+    look: Observe,
     tokens: Int32[np.ndarray, "n length"],
     layers: int,
     batch: int,
     progress: tqdm,
 ) -> Float16[np.ndarray, "pooling=2 n layers packed"]:
-    """Pooled attention of the sequences of one shard, `batch` at a time."""
-    pooled = np.empty((2, len(tokens), layers, packed_size(tokens.shape[1])), np.float16)
+    """Pooled attention of the sequences of one shard, `batch` at a time.
+
+    A GPU is never waited for before the end: it copies a batch while the next ones are launched.
+
+    Raises:
+        UserError: a value is not finite.
+    """
+    shape = 2, len(tokens), layers, packed_size(tokens.shape[1])
+    pooled = torch.empty(shape, dtype=torch.float16, pin_memory=torch.cuda.is_available())
+    sound = []
     for start in range(0, len(tokens), batch):
-        part = torch.from_numpy(tokens[start : start + batch])
-        pooled[:, start : start + batch] = pooled_attention(model, part).cpu().numpy()
-        progress.update(len(part))
-    return pooled
+        part = look(torch.from_numpy(tokens[start : start + batch]))
+        sound.append(part.isfinite().all())
+        for here, there in zip(pooled[:, start : start + batch], as_stored(part), strict=True):
+            here.copy_(there, non_blocking=True)
+        progress.update(part.shape[2])
+    require_finite(torch.stack(sound).all())  # waits for all that was launched
+    return pooled.numpy()
 
 
 def extract_gallery(

@@ -4,11 +4,13 @@ It stands in transformers' AttentionInterface, in front of the architecture's ow
 the pattern that it sees is what `output_attentions` returns.
 """
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import nn
 from transformers import AttentionMaskInterface, PreTrainedModel
 from transformers.masking_utils import eager_mask
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
@@ -59,3 +61,29 @@ def unobservable(module: torch.nn.Module) -> UserError:
         "a causal language model that uses the AttentionInterface of transformers (GPT-NeoX, "
         "GPT-2, Llama, Mistral, Qwen, Gemma, ...)"
     )
+
+
+def attention_modules(model: PreTrainedModel) -> list[nn.Module]:
+    """The attention module of every layer, in the order in which a forward pass calls them.
+
+    Raises:
+        UserError: the architecture's attention does not go through AttentionInterface.
+    """
+    called: list[nn.Module] = []
+
+    def attend(module, *args, **kwargs):
+        called.append(module)
+        return eager_attention(module)(module, *args, **kwargs)
+
+    with torch.inference_mode(), attending(model, attend):
+        model.base_model(input_ids=torch.zeros(1, 1, dtype=torch.int64, device=model.device))
+    if not called:
+        raise unobservable(model)
+    return called
+
+
+def blocks_of(model: PreTrainedModel, modules: list[nn.Module]) -> list[nn.Module]:
+    """The transformer block of each attention module: a numbered part of the model."""
+    names = {module: name for name, module in model.named_modules()}
+    paths = [re.match(r"(.*?\.\d+)\.", names[module]) for module in modules]
+    return [model.get_submodule(path[1]) for path in paths if path]

@@ -5,14 +5,19 @@ than these two, so the heads are pooled inside the attention of each layer and n
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import torch
-from jaxtyping import Float, Float16, Int
-from torch import Tensor
+from jaxtyping import Bool, Float, Float16, Int
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from guess_or_recall.attention.interface import attending, eager_attention, unobservable
+from guess_or_recall.attention.interface import (
+    attending,
+    attention_modules,
+    blocks_of,
+    eager_attention,
+)
 from guess_or_recall.attention.triangle import pack
 from guess_or_recall.errors import UserError
 
@@ -27,50 +32,97 @@ def pool_heads(
     return torch.stack((pack(mean), pack(pattern.amax(1).float())))
 
 
-@contextmanager
-def collecting(model: PreTrainedModel, reduce: Reduce) -> Iterator[list[Tensor]]:
-    """Collect `reduce(pattern)` of every layer, in order, of the forward passes in the block.
+Observe = Callable[[Int[Tensor, "batch length"]], Float[Tensor, "layers ..."]]
 
-    Only what `reduce` returns is kept. The attention's output is unchanged.
+
+@contextmanager
+def observing(model: PreTrainedModel, reduce: Reduce, fused: bool = False) -> Iterator[Observe]:
+    """Give what runs the model, without its language-model head, and stacks `reduce(pattern)`.
+
+    Only what `reduce` returns is kept. The attention's output is unchanged, and the model is as it
+    was after the block.
 
     Args:
         model: any model of transformers whose attention goes through AttentionInterface.
         reduce: of a layer's attention pattern [batch, heads, query, key], after the softmax.
+        fused: have torch.compile fuse what stands between the matrix products, `reduce` too. It
+            pays on a GPU, where that takes as long as a quarter of them, from the second batch of
+            a shape on.
 
     Raises:
         UserError: the architecture's attention does not go through AttentionInterface.
     """
+    inside: list[Tensor] = []  # of one block: always empty before it, or each would be compiled
     collected: list[Tensor] = []
 
     def attend(module, *args, **kwargs):
         output, pattern = eager_attention(module)(module, *args, **kwargs)
-        collected.append(reduce(pattern))
+        inside.append(reduce(pattern))
         return output, None
 
-    with attending(model, attend):
-        yield collected
+    def take(*call):
+        collected.append(inside.pop())
+
+    @torch.inference_mode()
+    def observe(tokens: Tensor) -> Tensor:
+        collected.clear()
+        model.base_model(input_ids=tokens.to(model.device), use_cache=False)
+        return torch.stack(collected)
+
+    blocks = blocks_of(model, attention_modules(model))
+    with attending(model, attend), hooked(blocks, take), compiled(blocks if fused else []):
+        yield observe
 
 
-@torch.inference_mode()
+@contextmanager
+def hooked(blocks: list[nn.Module], hook: Callable) -> Iterator[None]:
+    """Call a hook after each block."""
+    with ExitStack() as stack:
+        for block in blocks:
+            stack.enter_context(block.register_forward_hook(hook))
+        yield
+
+
+@contextmanager
+def compiled(blocks: list[nn.Module]) -> Iterator[None]:
+    """Compile some blocks, which share their code: all but the first come for nothing."""
+    for block in blocks:
+        block.forward = torch.compile(block.forward, dynamic=False)
+    try:
+        yield
+    finally:
+        for block in blocks:
+            del block.forward
+
+
+def require_finite(sound: Bool[Tensor, ""]) -> None:
+    """Raise UserError where not all values of the attention are finite."""
+    if not sound:
+        raise UserError(
+            "the attention has values that are not finite: the model's weights are damaged, or "
+            "its half precision overflows (load it in float32)"
+        )
+
+
 def observe(
     model: PreTrainedModel, tokens: Int[Tensor, "batch length"], reduce: Reduce
 ) -> Float[Tensor, "layers ..."]:
-    """Run `model` without its language-model head; give `reduce(pattern)` of all layers, stacked.
+    """`reduce(pattern)` of all layers for one batch.
 
     Raises:
         UserError: the attention cannot be observed, or has values that are not finite.
     """
-    with collecting(model, reduce) as collected:
-        model.base_model(input_ids=tokens.to(model.device), use_cache=False)
-    if not collected:
-        raise unobservable(model)
-    stacked = torch.stack(collected)
-    if not stacked.isfinite().all():
-        raise UserError(
-            f"the attention of {type(model).__name__} has values that are not finite: its weights "
-            f"are damaged, or {model.dtype} overflows (load the model in float32)"
-        )
-    return stacked
+    with observing(model, reduce) as look:
+        found = look(tokens)
+    require_finite(found.isfinite().all())
+    return found
+
+
+def as_stored(
+    pooled: Float[Tensor, "layers pooling=2 batch packed"],
+) -> Float16[Tensor, "pooling=2 batch layers packed"]:
+    """Pooled patterns of a batch as they are kept."""
+    return pooled.permute(1, 2, 0, 3).half()
 
 
 def pooled_attention(
@@ -85,7 +137,7 @@ def pooled_attention(
     Raises:
         UserError: see `observe`.
     """
-    return observe(model, tokens, pool_heads).permute(1, 2, 0, 3).half()
+    return as_stored(observe(model, tokens, pool_heads))
 
 
 def full_attention(

@@ -4,7 +4,6 @@ One teacher-forced pass a cut decides who is still 32-extractable: greedy decodi
 iff the argmax at each of positions 31..62 is the next token.
 """
 
-import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
@@ -16,8 +15,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
+from guess_or_recall.attention.interface import attention_modules, blocks_of
 from guess_or_recall.errors import UserError
-from guess_or_recall.localization.cuts import PREFIX, Cut, attention_modules, cutting
+from guess_or_recall.localization.cuts import PREFIX, Cut, cutting
 from guess_or_recall.model.scoring import teacher_forced
 
 
@@ -80,13 +80,6 @@ def measure(
     columns = right.all(1), right.double().mean(1), losses[:, PREFIX - 1 :].mean(1), losses.mean(1)
     for values, column in zip(found, columns, strict=True):
         values[where] = column.numpy()
-
-
-def blocks_of(model: PreTrainedModel, modules: list[nn.Module]) -> list[nn.Module]:
-    """The transformer block of each attention module: a numbered part of the model."""
-    names = {module: name for name, module in model.named_modules()}
-    paths = [re.match(r"(.*?\.\d+)\.", names[module]) for module in modules]
-    return [model.get_submodule(path[1]) for path in paths if path]
 
 
 @contextmanager

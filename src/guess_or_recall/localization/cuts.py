@@ -10,7 +10,7 @@ from jaxtyping import Bool
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from guess_or_recall.attention.interface import attending, eager_attention, unobservable
+from guess_or_recall.attention.interface import attending, eager_attention
 
 PREFIX = 32
 
@@ -71,25 +71,6 @@ def kept(how: str, near: int, length: int) -> Bool[Tensor, "query key"]:
         "only-prefix-to-suffix": across,
         "all-but-prefix-to-suffix": ~across,
     }[how]
-
-
-def attention_modules(model: PreTrainedModel) -> list[nn.Module]:
-    """The attention module of every layer, in the order in which a forward pass calls them.
-
-    Raises:
-        UserError: the architecture's attention does not go through AttentionInterface.
-    """
-    called: list[nn.Module] = []
-
-    def attend(module, *args, **kwargs):
-        called.append(module)
-        return eager_attention(module)(module, *args, **kwargs)
-
-    with torch.inference_mode(), attending(model, attend):
-        model.base_model(input_ids=torch.zeros(1, 1, dtype=torch.int64, device=model.device))
-    if not called:
-        raise unobservable(model)
-    return called
 
 
 @contextmanager
