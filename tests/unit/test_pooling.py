@@ -162,3 +162,16 @@ def test_attention_that_is_not_finite_is_refused(damage, tokens):
     with pytest.raises(UserError, match="not finite"):
         pooled_attention(model, tokens)
     assert model.config._attn_implementation == "sdpa"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="fused kernels are made on a GPU only")
+@pytest.mark.filterwarnings("ignore")  # the compiler warns of its own modules
+def test_fused_blocks_give_the_same_attention():
+    torch.manual_seed(0)
+    model = MODELS["gpt-neox"]().eval().cuda()
+    tokens = torch.randint(50, (5, LENGTH))
+    expected = observe(model, tokens, pool_heads)
+    with observing(model, pool_heads, fused=True) as look:
+        torch.testing.assert_close(look(tokens), expected, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(look(tokens), expected, rtol=1e-4, atol=1e-5)
+    assert torch.equal(observe(model, tokens, pool_heads), expected)
