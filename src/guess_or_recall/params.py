@@ -18,43 +18,21 @@ from pydantic import (
 )
 
 from guess_or_recall.errors import UserError
-
-
-def number(value: object) -> object:
-    """Refuse yes and no where a number belongs (pydantic would take them for 1 and 0)."""
-    if isinstance(value, bool):
-        raise ValueError("give a number")
-    return value
-
-
-def own_threshold(value: object) -> float | str:
-    """Check a threshold that may follow `rho` or be off (which YAML 1.1 reads as false)."""
-    if value is False or value in ("rho", "off"):
-        return value or "off"
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
-        raise ValueError("give rho (to follow it), off, or a number in (0, 1]")
-    return float(value)
-
-
-def listed(value: object) -> object:
-    """Let one name stand for a list of one."""
-    return [value] if isinstance(value, str) else value
-
-
-How = Literal[  # an attention pattern is cut, in `ablate`
-    "off",
-    "only-diagonal",
-    "all-but-diagonal",
-    "only-prefix-to-suffix",
-    "all-but-prefix-to-suffix",
-]
-Number = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(number)]
-Count = Annotated[int, Field(ge=1), BeforeValidator(number)]
-Unit = Annotated[float, Field(ge=0, le=1), BeforeValidator(number)]
-Threshold = Annotated[float, Field(gt=0, le=1), BeforeValidator(number)]
-OwnThreshold = Annotated[float | str, PlainValidator(own_threshold)]
-Seed = Annotated[int, Field(ge=0, lt=2**32), BeforeValidator(number)]
-Delta = Annotated[int, Field(ge=0), BeforeValidator(number)]
+from guess_or_recall.values import (
+    Count,
+    Delta,
+    How,
+    Number,
+    OwnThreshold,
+    Seed,
+    Threshold,
+    Unit,
+    code_detector,
+    listed,
+    low_to_high,
+    number,
+    rho_setting,
+)
 
 
 class Section(BaseModel):
@@ -80,13 +58,6 @@ class Tokenizer(Section):
     path: str | None
     vocabulary: Annotated[Count, Field(ge=257)]
     train_mb: Annotated[Number, Field(gt=0)]
-
-
-def low_to_high(pair: tuple[float, float]) -> tuple[float, float]:
-    """Refuse a range that holds nothing."""
-    if pair[0] >= pair[1]:
-        raise ValueError("give [low, high], the lower bound first (low < high)")
-    return pair
 
 
 class Planting(Section):
@@ -146,15 +117,6 @@ class Score(Section):
     shard: Count
 
 
-def code_detector(value: object) -> str:
-    """Check the code detector (YAML 1.1 reads off as false)."""
-    if value is False or value == "off":
-        return "off"
-    if value != "magika":
-        raise ValueError("give magika or off")
-    return "magika"
-
-
 class Features(Section):
     is_code: Annotated[Literal["magika", "off"], PlainValidator(code_detector)]
 
@@ -163,15 +125,6 @@ class Samples(Section):
     train: Count
     eval: Count
     shortage: Literal["balance", "stop"]
-
-
-def rho_setting(value: object) -> float | str | list[float | str]:
-    """Check an entry of pool.rhos: a number in (0, 1], or a pair [rho_l, rho_3]."""
-    pair = value if isinstance(value, list) else [value, value]
-    checked = [own_threshold(part) for part in pair]
-    if len(checked) != 2 or "rho" in checked or (checked[0] == "off" and value is not pair):
-        raise ValueError("give a number in (0, 1], or a pair [rho_l, rho_3] of such numbers or off")
-    return checked if value is pair else checked[0]
 
 
 class Pool(Section):
