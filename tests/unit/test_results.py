@@ -3,11 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from guess_or_recall.classifier.compare import Votes, min_f1, normalised, paired_difference, summed
 from guess_or_recall.classifier.metrics import scores
 from guess_or_recall.errors import UserError
 from guess_or_recall.sweep.declare import SEED, settle
+from guess_or_recall.sweep.experiments import flat
 from guess_or_recall.sweep.results import (
     Result,
     rank_correlation,
@@ -166,3 +168,9 @@ def test_votes_are_summed_by_sequence():
     assert found.sequence_ids.tolist() == [1, 2, 5]
     assert found.actual.tolist() == [0, 1, 0]
     assert found.counts.tolist() == [[3, 0], [1, 5], [3, 0]]
+
+
+def test_a_key_that_dvc_wrote_without_quotes_is_the_same_key():
+    quoted, bare = "cuts: {'off': [1], near: {a: 2}}", "cuts: {off: [1], near: {a: 2}}"
+    expected = {"cuts.off": [1], "cuts.near.a": 2}
+    assert flat(yaml.safe_load(quoted)) == flat(yaml.safe_load(bare)) == expected

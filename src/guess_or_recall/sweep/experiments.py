@@ -82,9 +82,13 @@ def done(setting: Setting, found: Mapping[str, str], base: str) -> bool:
 
 
 def flat(content: Mapping, prefix: str = "") -> dict[str, object]:
-    """Dotted keys of a mapping, down to its values."""
+    """Dotted keys of a mapping, down to its values.
+
+    DVC writes the key "off" without quotes, which YAML 1.1 reads as false.
+    """
     found = {}
     for key, value in content.items():
+        key = "off" if key is False else key
         inner = isinstance(value, Mapping) and value
         found |= flat(value, f"{prefix}{key}.") if inner else {f"{prefix}{key}": value}
     return found
