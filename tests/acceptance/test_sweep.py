@@ -137,6 +137,7 @@ def interrupt(folder, prefix, number, sent):
         cwd=folder,
         env=environment,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job may ignore it
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
