@@ -5,9 +5,10 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -59,8 +60,47 @@ def write_table(path: Path, table: pa.Table) -> None:
         pq.write_table(table, temporary, compression="zstd")
 
 
+def write_parts(path: Path, parts: Iterable[pa.Table]) -> None:
+    """Write tables of one schema, at least one, after each other into a parquet file, atomically.
+
+    Only one of them is in memory at a time; one alone gives the bytes of `write_table`.
+    """
+    parts = iter(parts)
+    first = next(parts)
+    with (
+        atomic(path) as temporary,
+        pq.ParquetWriter(temporary, first.schema, compression="zstd") as writer,
+    ):
+        for part in chain([first], parts):
+            writer.write_table(part)
+
+
 def read_table(path: Path, schema: pa.Schema) -> pa.Table:
     """Read the columns of `schema` from a parquet file; UserError on other columns or types."""
+    check_columns(path, schema)
+    return pq.read_table(path, columns=schema.names)
+
+
+def read_parts(path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
+    """Read the columns of `schema`, one row group at a time; UserError as `read_table`."""
+    check_columns(path, schema)
+    with pq.ParquetFile(path) as file:
+        for group in range(file.num_row_groups):
+            yield file.read_row_group(group, columns=schema.names)
+
+
+def read_rows(path: Path, schema: pa.Schema, ids: Int[np.ndarray, " n"]) -> pa.Table:
+    """Read the rows with these `sequence_id`s (a column of `schema`), in the order of the file.
+
+    Memory is that of one row group and of the rows found; UserError as `read_table`.
+    """
+    parts = read_parts(path, schema)
+    found = [part.filter(np.isin(part["sequence_id"].to_numpy(), ids)) for part in parts]
+    return pa.concat_tables(found) if found else schema.empty_table()
+
+
+def check_columns(path: Path, schema: pa.Schema) -> None:
+    """Raise UserError where a parquet file lacks a column of `schema`, or has another type."""
     try:
         found = pq.read_schema(existing(path))
     except pa.ArrowInvalid as error:
@@ -74,7 +114,6 @@ def read_table(path: Path, schema: pa.Schema) -> pa.Table:
             raise UserError(
                 f"{path}: column '{field.name}' is {found.field(field.name).type}, not {field.type}"
             )
-    return pq.read_table(path, columns=schema.names)
 
 
 def token_column(tokens: Int[np.ndarray, "n length"]) -> pa.FixedSizeListArray:

@@ -53,6 +53,12 @@ class Files(Section):
     text: str
 
 
+class SemanticFilters(Section):
+    path: str | None
+    revision: str
+    model: Literal["70m", "160m", "410m", "1b", "1.4b", "2.8b", "6.9b", "12b"]
+
+
 class Tokenizer(Section):
     source: Literal["train", "path"]
     path: str | None
@@ -69,9 +75,10 @@ class Planting(Section):
 class Sequences(Section):
     """The stage `sequences`."""
 
-    source: Literal["packages", "files"]
+    source: Literal["packages", "files", "semantic-filters"]
     packages: list[str]
     files: Files
+    semantic_filters: SemanticFilters
     tokenizer: Tokenizer
     background: Count
     planted: dict[str, Planting]
@@ -112,6 +119,8 @@ class Model(Section):
 
 
 class Score(Section):
+    source: Literal["model", "published"]
+    recheck: Count
     batch: Count
     decode_batch: Count
     shard: Count
@@ -119,6 +128,7 @@ class Score(Section):
 
 class Features(Section):
     is_code: Annotated[Literal["magika", "off"], PlainValidator(code_detector)]
+    templates: Literal["computed", "published"]
 
 
 class Samples(Section):
@@ -230,6 +240,32 @@ class Params(Section):
     localize: Localize
     ablate: Ablate
     figures: Figures
+
+    @model_validator(mode="after")
+    def published_values_exist(self) -> "Params":
+        """Refuse to take over values that the source of the sequences has not."""
+        source = self.sequences.source
+        asked = {
+            "score.source": (self.score.source, "model"),
+            "features.templates": (self.features.templates, "computed"),
+        }
+        for key, (value, instead) in asked.items():
+            if value == "published" and source != "semantic-filters":
+                raise ValueError(
+                    f"{key} = 'published': sequences.source {source} has no published values, only "
+                    f"semantic-filters has: set {key} to {instead}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def training_has_a_stream(self) -> "Params":
+        """Refuse to train a model where the training stream is not known."""
+        if self.model.source == "train" and self.sequences.source == "semantic-filters":
+            raise ValueError(
+                "model.source = 'train': sequences.source semantic-filters has no training stream: "
+                "set model.source to path"
+            )
+        return self
 
     def threshold(self, which: Literal["rho_l", "rho_3"]) -> float:
         """The ROUGE threshold in force; infinity where it is switched off."""

@@ -24,7 +24,7 @@ ROWS = 150
 def scoring(workspace):
     """A workspace with a random model and random sequences, in shards of 16."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    params["score"] = {"batch": 8, "decode_batch": 8, "shard": 16}
+    params["score"] |= {"batch": 8, "decode_batch": 8, "shard": 16}
     (workspace / "params.yaml").write_text(yaml.safe_dump(params))
     new_model(vocabulary=60, layers=2, width=32, heads=4, seed=0).save_pretrained(workspace / "net")
     write_json(workspace / "data/model/model.json", {"path": "net", "weights": "w"})

@@ -1,6 +1,7 @@
 """Cut, plant and count the 64-token sequences of the corpus: `python src/run.py sequences`."""
 
 import hashlib
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +21,16 @@ from guess_or_recall.corpus.packages import (
     package_documents,
     text_files,
 )
+from guess_or_recall.corpus.semantic_filters import (
+    ROW_BYTES,
+    SPLITS,
+    Source,
+    find_files,
+    find_folder,
+    first_of_ids,
+    listing,
+    sorted_union,
+)
 from guess_or_recall.corpus.tokenizer import encode, load_tokenizer, train_tokenizer
 from guess_or_recall.corpus.windows import LENGTH, cut, first_of_equal, plant, window_starts
 from guess_or_recall.errors import UserError
@@ -30,11 +41,12 @@ from guess_or_recall.files import (
     scratch,
     token_column,
     write_json,
+    write_parts,
     write_table,
 )
 from guess_or_recall.memorization.rouge import rouge_l
 from guess_or_recall.memorization.templates import templates
-from guess_or_recall.params import Planting, Sequences, read_params
+from guess_or_recall.params import Planting, SemanticFilters, Sequences, read_params
 
 OUTPUT = Path("data/sequences")
 
@@ -50,7 +62,15 @@ class Corpus(NamedTuple):
 def main() -> None:
     """Read params.yaml, write data/sequences and metrics/sequences.json."""
     params = read_params()
-    settings, seed = params.sequences, params.seed
+    if params.sequences.source == "semantic-filters":
+        counts = take_over(params.sequences.semantic_filters)
+    else:
+        counts = make(params.sequences, params.seed)
+    write_json(Path("metrics/sequences.json"), counts)
+
+
+def make(settings: Sequences, seed: int) -> dict[str, int]:
+    """Make data/sequences from documents; return the counts to report."""
     with scratch("sequences", settings.model_dump(), seed) as folder:
         require_disk(folder, disk_needed(settings))
         made, manifest = folder / "made", []
@@ -74,15 +94,45 @@ def main() -> None:
         write_table(made / "sequences.parquet", sequence_table(tokenizer, windows[studied], known))
         write_manifest(made, manifest, stream, settings.source)
         publish(made, OUTPUT)
-    write_json(
-        Path("metrics/sequences.json"),
-        {
-            "documents": len(corpus.ends),
-            "tokens": len(corpus.tokens),
-            "stream_windows": len(stream),
-            "sequences": len(known),
-        },
-    )
+    return {
+        "documents": len(corpus.ends),
+        "tokens": len(corpus.tokens),
+        "stream_windows": len(stream),
+        "sequences": len(known),
+    }
+
+
+def take_over(settings: SemanticFilters) -> dict[str, int]:
+    """Make data/sequences from the paper's data set; return the counts to report.
+
+    All its sequences are candidates, each `sequence_id` once: the first row of the files that has
+    it, the pile's before the memories'.
+    """
+    folder, provenance = find_folder(settings.path, settings.revision, settings.model)
+    sources = find_files(folder, settings.model)
+    ranks = first_of_ids(sources)
+    files = listing(sources, folder)
+    counts = count_rows(sources, ranks)
+    with scratch("sequences", settings.model_dump(), files) as work:
+        require_disk(work, counts["sequences"] * ROW_BYTES)
+        shutil.rmtree(work)  # parts of a killed run are made anew
+        made = work / "made"
+        made.mkdir(parents=True)
+        write_parts(made / "sequences.parquet", sorted_union(sources, ranks, work))
+        with atomic(made / "manifest.csv") as temporary:
+            pd.DataFrame(files).to_csv(temporary, index=False)
+        about = {"source": "semantic-filters", **provenance, "model": settings.model}
+        manifest_hash = hashlib.sha256((made / "manifest.csv").read_bytes()).hexdigest()
+        write_json(made / "corpus.json", about | counts | {"manifest_sha256": manifest_hash})
+        publish(made, OUTPUT)
+    return counts
+
+
+def count_rows(sources: list[Source], ranks: Int[np.ndarray, " rows"]) -> dict[str, int]:
+    """Rows of each split, rows whose sequence_id an earlier one has, and sequences."""
+    counts = {split: sum(each.rows for each in sources if each.split == split) for split in SPLITS}
+    twice = int((ranks < 0).sum())
+    return counts | {"duplicates_dropped": twice, "sequences": len(ranks) - twice}
 
 
 def documents(settings: Sequences, manifest: list[dict]) -> Iterator[Document]:
