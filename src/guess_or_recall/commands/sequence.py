@@ -27,7 +27,7 @@ from guess_or_recall.classifier.saved import load_cnns
 from guess_or_recall.corpus.duplicates import count_duplicates
 from guess_or_recall.corpus.tokenizer import load_tokenizer
 from guess_or_recall.errors import UserError
-from guess_or_recall.files import read_table, token_column, token_matrix
+from guess_or_recall.files import read_json, read_table, token_column, token_matrix
 from guess_or_recall.localization.delta import Pooled, deltas, square
 from guess_or_recall.memorization.taxonomy import TaxonomyTree, classify, tree
 from guess_or_recall.model.load import load_model
@@ -75,7 +75,7 @@ def main(*arguments: str) -> None:
         UserError: there is no such sequence or layer, or the text is too short.
     """
     given, params = parser().parse_args(arguments), read_params()
-    tokenizer = load_tokenizer(DATA / "sequences" / "tokenizer")
+    tokenizer = load_tokenizer(tokenizer_folder())
     name, tokens, duplicates = find(given.what, tokenizer)
     model = load_model(DATA / "model")
     require_layer(given.layer, model.config.get_text_config().num_hidden_layers)
@@ -99,6 +99,12 @@ def main(*arguments: str) -> None:
     figure = sequence_figure(mean, found.maps[label], words, layer, title)
     save(figure, given.out, f"sequence_{name}")
     console.print(f"{given.out}/sequence_{name}.png and .pdf")
+
+
+def tokenizer_folder() -> Path:
+    """The tokenizer of the corpus; the model's own where the sequences came as tokens."""
+    folder = DATA / "sequences" / "tokenizer"
+    return folder if folder.exists() else Path(read_json(DATA / "model/model.json")["path"])
 
 
 def require_layer(layer: int | None, layers: int) -> None:

@@ -16,7 +16,14 @@ import pyarrow as pa
 from jaxtyping import Float, Int, Int8, Int64
 
 from guess_or_recall.classifier.labels import Labels, read_labels
-from guess_or_recall.files import atomic, read_table, token_matrix, write_json, write_table
+from guess_or_recall.files import (
+    atomic,
+    read_rows,
+    read_table,
+    token_matrix,
+    write_json,
+    write_table,
+)
 from guess_or_recall.localization.ablation import Measured, ablate
 from guess_or_recall.localization.agreement import mean_interval, rank_agreement
 from guess_or_recall.localization.cuts import Cut, plan
@@ -61,7 +68,7 @@ def chosen(labels: Labels, each: int, seed: int) -> Int64[np.ndarray, " k"]:
 
 def read_tokens(ids: Int64[np.ndarray, " n"]) -> Int[np.ndarray, "n 64"]:
     """The true tokens of some sequences, those of the corpus for all classes."""
-    table = read_table(DATA / "sequences" / "sequences.parquet", TOKENS)
+    table = read_rows(DATA / "sequences" / "sequences.parquet", TOKENS, ids)
     known = table["sequence_id"].to_numpy()
     return token_matrix(table["tokens"])[np.searchsorted(known, ids)]
 

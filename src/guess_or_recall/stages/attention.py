@@ -8,10 +8,12 @@ metrics/attention.json. An interrupted run is taken up again at its last finishe
 
 import hashlib
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from jaxtyping import Bool, Int32, Int64
+from transformers import PreTrainedModel
 
 from guess_or_recall.attention.extract import (
     extract,
@@ -22,14 +24,17 @@ from guess_or_recall.attention.extract import (
 from guess_or_recall.attention.store import read_gallery
 from guess_or_recall.errors import UserError
 from guess_or_recall.files import (
+    atomic,
     publish,
     read_json,
+    read_rows,
     read_table,
     scratch,
     token_matrix,
     write_json,
 )
 from guess_or_recall.model.load import device, load_model
+from guess_or_recall.model.scoring import LENGTH, PREFIX, score
 from guess_or_recall.params import Attention, read_params
 
 DATA = Path("data")
@@ -42,15 +47,27 @@ SCORE = pa.schema(
     ]
 )
 POOL = pa.schema([("sequence_id", pa.int64()), ("gallery", pa.bool_())])
+ID = pa.schema([("sequence_id", pa.int64())])
+
+
+class Pool(NamedTuple):
+    """The sequences as they are studied, but for those that the model has yet to continue."""
+
+    sequence_ids: Int64[np.ndarray, " n"]
+    tokens: Int32[np.ndarray, "n 64"]
+    gallery: Bool[np.ndarray, " n"]
+    unfinished: Bool[np.ndarray, " n"]
 
 
 def main() -> None:
     """Extract the attention of the pool and the gallery."""
     params = read_params().attention
-    sequence_ids, tokens, gallery = read_pool()
-    provenance = read_provenance(params, sequence_ids, tokens, gallery)
+    pool = read_pool()
+    sequence_ids, tokens, gallery, _ = pool
+    provenance = read_provenance(params, pool)
     model = load_model(DATA / "model")
     with scratch("attention", provenance) as folder:
+        tokens = continued(model, pool, params.batch, folder / "continuations.int32")
         shards, pictures = folder / "attention", folder / "gallery"
         sizes = {"batch": params.batch, "shard": params.shard}
         extract(model, sequence_ids, tokens, shards, **sizes, provenance=provenance)
@@ -61,34 +78,60 @@ def main() -> None:
     write_json(Path("metrics/attention.json"), measure())
 
 
-def read_pool() -> tuple[
-    Int64[np.ndarray, " n"], Int32[np.ndarray, "n length"], Bool[np.ndarray, " n"]
-]:
-    """Ids, tokens as they are studied, and gallery marks of the pool.
+def read_pool() -> Pool:
+    """Read the pool; sequences that are not memorized and not continued are `unfinished`.
 
     Raises:
         UserError: a table is missing or has other columns, or the pool is not of these sequences.
     """
-    sequences = read_table(DATA / "sequences/sequences.parquet", SEQUENCES)
-    score = read_table(DATA / "score/score.parquet", SCORE)
+    paths = DATA / "sequences/sequences.parquet", DATA / "score/score.parquet"
+    known, scored = (np.asarray(read_table(path, ID)["sequence_id"]) for path in paths)
     pool = read_table(DATA / "pool/pool.parquet", POOL)
-    known, ids = (np.asarray(table["sequence_id"]) for table in (sequences, pool))
-    if not np.array_equal(known, np.asarray(score["sequence_id"])):
+    ids = np.asarray(pool["sequence_id"])
+    if not np.array_equal(known, scored):
         raise UserError("score.parquet and sequences.parquet differ in sequences: `dvc repro`")
     if not np.isin(ids, known).all():
         raise UserError("pool.parquet has ids that sequences.parquet lacks: `dvc repro`")
-    rows = np.searchsorted(known, ids)
-    tokens = studied_tokens(
-        token_matrix(sequences["tokens"])[rows],
-        token_matrix(score["continuation"])[rows],
-        np.asarray(score["memorization_score"])[rows],
-    )
-    return ids, tokens, np.asarray(pool["gallery"])
+    sequences, scores = read_rows(paths[0], SEQUENCES, ids), read_rows(paths[1], SCORE, ids)
+    true, score = token_matrix(sequences["tokens"]), np.asarray(scores["memorization_score"])
+    continuation, is_known = known_continuations(scores["continuation"], true)
+    tokens = studied_tokens(true, continuation, score)
+    return Pool(ids, tokens, np.asarray(pool["gallery"]), ~is_known & (score != 1))
 
 
-def read_provenance(params: Attention, *inputs: np.ndarray) -> dict[str, str | int]:
+def known_continuations(
+    column: pa.ChunkedArray, tokens: Int32[np.ndarray, "n 64"]
+) -> tuple[Int32[np.ndarray, "n 32"], Bool[np.ndarray, " n"]]:
+    """The model's continuations, the true suffix where they are null; and which are not null."""
+    is_known = column.is_valid().to_numpy()
+    continuation = tokens[:, PREFIX:].copy()
+    continuation[is_known] = token_matrix(column.drop_null())
+    return continuation, is_known
+
+
+def continued(
+    model: PreTrainedModel, pool: Pool, batch: int, path: Path
+) -> Int32[np.ndarray, "n 64"]:
+    """Tokens of the pool, its unfinished sequences continued by the model.
+
+    Continuations are kept in the file `path`, so that a killed run goes on with the same ones.
+    """
+    if not pool.unfinished.any():
+        return pool.tokens
+    if not path.exists():
+        made = score(model, pool.tokens[pool.unfinished], batch, batch).continuation
+        with atomic(path) as temporary:
+            made.astype(np.int32).tofile(temporary)
+    tokens = pool.tokens.copy()
+    tokens[pool.unfinished, PREFIX:] = np.fromfile(path, np.int32).reshape(-1, LENGTH - PREFIX)
+    return tokens
+
+
+def read_provenance(params: Attention, pool: Pool) -> dict[str, str | int]:
     """Everything that the attention depends on, as attributes of every file."""
     model = read_json(DATA / "model/model.json")
+    inputs = [pool.sequence_ids, pool.tokens, pool.gallery]
+    inputs += [pool.unfinished] if pool.unfinished.any() else []
     return {
         "model": model["path"],
         "weights": model["weights"],

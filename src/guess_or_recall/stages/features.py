@@ -1,40 +1,82 @@
 """ROUGE, templates and code, from tokens and text alone: `python src/run.py features`."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from jaxtyping import Bool
 
-from guess_or_recall.files import read_table, token_matrix, write_json, write_table
+from guess_or_recall.files import existing, read_parts, token_matrix, write_json, write_parts
 from guess_or_recall.memorization.code import describe_detector, is_code
 from guess_or_recall.memorization.rouge import rouge_3, rouge_l
 from guess_or_recall.memorization.templates import templates
-from guess_or_recall.params import read_params
+from guess_or_recall.params import Features, read_params
 
+SEQUENCES = Path("data/sequences/sequences.parquet")
+OUTPUT = Path("data/features/features.parquet")
 SCHEMA = pa.schema(
     {"sequence_id": pa.int64(), "tokens": pa.list_(pa.int32(), 64), "text": pa.string()}
 )
+TEMPLATES = ("is_incrementing", "is_repeating")
+PUBLISHED = [pa.field(f"published_{name}", pa.bool_()) for name in TEMPLATES]
+COMPARED = 100  # one sequence in so many, computed and published
+
+Templates = tuple[Bool[np.ndarray, " n"], Bool[np.ndarray, " n"]]
 
 
 def main() -> None:
     """Read params.yaml and the sequences; write data/features and metrics/features.json."""
-    params = read_params()
-    detects_code = params.features.is_code == "magika"
-    sequences = read_table(Path("data/sequences/sequences.parquet"), SCHEMA)
-    features = compute_features(sequences, detects_code)
-    write_table(Path("data/features/features.parquet"), features)
-    detector = describe_detector() if detects_code else None
-    write_json(Path("metrics/features.json"), summary(features) | {"code_detector": detector})
+    settings = read_params().features
+    names = pq.read_schema(existing(SEQUENCES)).names
+    has_published = {field.name for field in PUBLISHED} <= {*names}
+    wanted = has_published or settings.templates == "published"
+    schema = pa.schema([*SCHEMA, *PUBLISHED]) if wanted else SCHEMA
+    write_parts(OUTPUT, feature_parts(read_parts(SEQUENCES, schema), settings))
+    detector = describe_detector() if settings.is_code == "magika" else None
+    found = summary(pq.read_table(OUTPUT)) | {"code_detector": detector}
+    if has_published:
+        found["templates"] = settings.templates
+        found["published_against_computed"] = disagreement(read_parts(SEQUENCES, schema))
+    write_json(Path("metrics/features.json"), found)
 
 
-def compute_features(sequences: pa.Table, detects_code: bool) -> pa.Table:
+def feature_parts(parts: Iterator[pa.Table], settings: Features) -> Iterator[pa.Table]:
+    """Features of every part of the sequences, its templates computed or published."""
+    for part in parts:
+        own = published_templates(part) if settings.templates == "published" else None
+        yield compute_features(part, settings.is_code == "magika", own)
+
+
+def published_templates(sequences: pa.Table) -> Templates:
+    """Which sequences were published as incrementing, and which as repeating."""
+    incrementing, repeating = (sequences[field.name].to_numpy() for field in PUBLISHED)
+    return incrementing, repeating
+
+
+def disagreement(parts: Iterator[pa.Table]) -> dict[str, float]:
+    """Share of sequences, one in `COMPARED`, whose published templates differ from the computed."""
+    differ = []
+    for part in parts:
+        some = part.take(np.arange(0, len(part), COMPARED))
+        computed = templates(some["text"].to_pylist())
+        differ.append(np.array(published_templates(some)) != np.array(computed))
+    both = np.concatenate(differ, axis=1)
+    shares = both.mean(axis=1).round(6).tolist()
+    return {"compared": both.shape[1], **dict(zip(TEMPLATES, shares, strict=True))}
+
+
+def compute_features(
+    sequences: pa.Table, detects_code: bool, published: Templates | None = None
+) -> pa.Table:
     """Features of every sequence, in the order of the sequences.
 
     They describe the original text, also where the model continues the prefix differently.
+    Templates are the `published` ones where they are given.
     """
     tokens, texts = token_matrix(sequences["tokens"]), sequences["text"].to_pylist()
-    incrementing, repeating = templates(texts)
+    incrementing, repeating = published or templates(texts)
     code: Bool[np.ndarray, " n"] = is_code(texts) if detects_code else np.zeros(len(texts), bool)
     columns = {
         "rouge_3": rouge_3(tokens),

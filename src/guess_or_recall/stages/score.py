@@ -1,29 +1,36 @@
 """Memorization score and perplexities of every sequence: `python src/run.py score`."""
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from jaxtyping import Int
 from tqdm import tqdm
 
 from guess_or_recall.files import (
     content_hash,
     read_json,
+    read_rows,
     read_table,
     scratch,
     token_column,
     token_matrix,
     write_json,
+    write_parts,
     write_table,
 )
 from guess_or_recall.model.load import load_model
-from guess_or_recall.model.scoring import Scores, check_vocabulary, score
-from guess_or_recall.params import read_params
+from guess_or_recall.model.scoring import LENGTH, PREFIX, Scores, check_vocabulary, score
+from guess_or_recall.params import Score, read_params
 
 SEQUENCES = Path("data/sequences/sequences.parquet")
 MODEL = Path("data/model")
+OUTPUT = Path("data/score/score.parquet")
+PERPLEXITIES = ("prompt_perplexity", "generation_perplexity", "sequence_perplexity")
 SCHEMA = pa.schema(
     {
         "sequence_id": pa.int64(),
@@ -32,11 +39,32 @@ SCHEMA = pa.schema(
         "planted": pa.string(),
     }
 )
+TOKENS = pa.schema([SCHEMA.field("sequence_id"), SCHEMA.field("tokens")])
+PUBLISHED = pa.schema(
+    {
+        "sequence_id": pa.int64(),
+        "sequence_duplicates": pa.int64(),
+        "planted": pa.string(),
+        "published_memorization_score": pa.float64(),
+    }
+    | {f"published_{name}": pa.float32() for name in PERPLEXITIES}
+)
+PART = 262144  # rows written at once
+LEAST_SHARE = 0.95  # of the published memorized sequences, that the model should extract
 
 
 def main() -> None:
     """Read params.yaml, the sequences and the model; write data/score and metrics/score.json."""
-    settings = read_params().score
+    params = read_params()
+    if params.score.source == "published":
+        found = take_over(params.score, params.seed)
+    else:
+        found = measure(params.score)
+    write_json(Path("metrics/score.json"), found)
+
+
+def measure(settings: Score) -> dict:
+    """Score every sequence with the model; return what to report."""
     sequences = read_table(SEQUENCES, SCHEMA)
     tokens = token_matrix(sequences["tokens"])
     model = load_model(MODEL)
@@ -51,14 +79,61 @@ def main() -> None:
                 found = score(model, tokens[rows], settings.batch, settings.decode_batch)
                 write_table(part, score_table(sequences["sequence_id"][rows], found))
         scores = pa.concat_tables(pq.read_table(part) for part in parts)
-        write_table(Path("data/score/score.parquet"), scores)
-    write_json(Path("metrics/score.json"), summary(sequences, scores["memorization_score"]))
+        write_table(OUTPUT, scores)
+    return summary(sequences, scores["memorization_score"])
+
+
+def take_over(settings: Score, seed: int) -> dict:
+    """Take the published scores over and recheck some with the model; return what to report.
+
+    The model's continuations stay null: the stage `attention` makes those that it needs.
+    """
+    sequences = read_table(SEQUENCES, PUBLISHED)
+    scores = sequences["published_memorization_score"]
+    memorized = sequences["sequence_id"].to_numpy()[scores.to_numpy() == 1]
+    rechecked = recheck(memorized, settings, seed)
+    write_parts(OUTPUT, published_parts(sequences))
+    return summary(sequences, scores) | rechecked
+
+
+def published_parts(sequences: pa.Table) -> Iterator[pa.Table]:
+    """The published scores in the columns of score.parquet, some rows at a time."""
+    for start in range(0, len(sequences), PART):
+        part = sequences.slice(start, PART)
+        names = ("memorization_score", *PERPLEXITIES)
+        columns = {name: part[f"published_{name}"] for name in names}
+        columns["continuation"] = pa.nulls(len(part), pa.list_(pa.int32(), LENGTH - PREFIX))
+        yield pa.table({"sequence_id": part["sequence_id"], **columns})
+
+
+def recheck(memorized: Int[np.ndarray, " n"], settings: Score, seed: int) -> dict:
+    """Extract a random sample of the published memorized sequences again, with the model.
+
+    The published scores may be of another run of the model's training: a low share, of which
+    stderr warns, says that they do not describe this one.
+    """
+    order = np.random.default_rng(seed).permutation(memorized)
+    ids = np.sort(order[: settings.recheck])
+    if not len(ids):
+        return {"rechecked": 0, "reextracted_share": None}
+    tokens = token_matrix(read_rows(SEQUENCES, TOKENS, ids)["tokens"])
+    model = load_model(MODEL)
+    found = score(model, tokens, settings.batch, settings.decode_batch).memorization_score
+    share = float(np.mean(found == 1))
+    if share < LEAST_SHARE:
+        print(
+            f"warning: score: the model extracts {share:.1%} of {len(ids)} sequences published as "
+            f"memorized, under {LEAST_SHARE:.0%}: check model.path against "
+            "sequences.semantic_filters.model, or set score.source to model",
+            file=sys.stderr,
+        )
+    return {"rechecked": len(ids), "reextracted_share": round(share, 4)}
 
 
 def score_table(sequence_id: pa.ChunkedArray, scores: Scores) -> pa.Table:
     """A row per sequence: its id, its scores, the model's continuation."""
     table = {"sequence_id": sequence_id, **scores._asdict()}
-    for name in ("prompt_perplexity", "generation_perplexity", "sequence_perplexity"):
+    for name in PERPLEXITIES:
         table[name] = pa.array(table[name], pa.float32())
     table["continuation"] = token_column(scores.continuation)
     return pa.table(table)
