@@ -80,10 +80,9 @@ def find_folder(path: str | None, revision: str, model: str) -> tuple[Path, dict
         if not Path(path).is_dir():
             raise UserError(f"{KEY}.path: no folder '{path}': {way_out(model)}")
         return Path(path), {"path": path}
-    patterns = [f"*{split}_deduped_{model}{end}" for split in SPLITS for end in ("[-.]*", "/*")]
     try:
         found = snapshot_download(
-            REPOSITORY, repo_type="dataset", revision=revision, allow_patterns=patterns
+            REPOSITORY, repo_type="dataset", revision=revision, allow_patterns=patterns(model)
         )
     except (OSError, ValueError) as error:
         raise UserError(
@@ -91,6 +90,11 @@ def find_folder(path: str | None, revision: str, model: str) -> tuple[Path, dict
             f"({type(error).__name__}: {first_line(error)}): {way_out(model)}"
         ) from None
     return Path(found), {"repository": REPOSITORY, "commit": Path(found).name}
+
+
+def patterns(model: str) -> list[str]:
+    """What the hub is asked for: the files of both splits, in any folder."""
+    return [f"*{split}_deduped_{model}{end}" for split in SPLITS for end in ("[-.]*", "/*")]
 
 
 def way_out(model: str) -> str:
@@ -253,10 +257,11 @@ def require_values(table: pa.Table, source: Source) -> None:
     low = 1.0 if source.split == "memories" else 0.0
     wrong = np.flatnonzero(~((scores >= low) & (scores <= 1)))
     if len(wrong):
+        row = int(wrong[0])
         allowed = "1 (all memories are memorized)" if low else "from 0 to 1"
         raise UserError(
-            f"{source.path}: 'memorization_score' of {named(table, wrong[0])} is "
-            f"{scores[wrong[0]]}, not {allowed}"
+            f"{source.path}: 'memorization_score' of {named(table, row)} is "
+            f"{scores[row]}, not {allowed}"
         )
 
 
@@ -270,23 +275,25 @@ def token_lists(table: pa.Table, source: Source) -> pa.FixedSizeListArray:
     lengths = pc.call_function("list_value_length", [lists]).to_numpy(zero_copy_only=False)
     wrong = np.flatnonzero(lengths != LENGTH)
     if len(wrong):
+        row = int(wrong[0])
         raise UserError(
-            f"{source.path}: {named(table, wrong[0])} has {lengths[wrong[0]]} tokens, not {LENGTH}"
+            f"{source.path}: {named(table, row)} has {lengths[row]} tokens, not {LENGTH}"
         )
     ids = lists.flatten()
     numbers = ids.to_numpy(zero_copy_only=False)
     wrong = np.flatnonzero(~((numbers >= 0) & (numbers <= LARGEST)))  # a null is not a number
     if len(wrong):
+        row = int(wrong[0])
         raise UserError(
-            f"{source.path}: {named(table, wrong[0] // LENGTH)} has the token "
-            f"{ids[int(wrong[0])].as_py()}, not an id from 0 to {LARGEST}"
+            f"{source.path}: {named(table, row // LENGTH)} has the token "
+            f"{ids[row].as_py()}, not an id from 0 to {LARGEST}"
         )
     return pa.FixedSizeListArray.from_arrays(ids.cast(pa.int32()), LENGTH)
 
 
 def named(table: pa.Table, row: int) -> str:
     """A row by its id, for an error."""
-    return f"sequence_id {table['sequence_id'][int(row)].as_py()}"
+    return f"sequence_id {table['sequence_id'][row].as_py()}"
 
 
 def listing(sources: list[Source], folder: Path) -> list[dict]:
