@@ -112,8 +112,8 @@ def pooled(
     """Attention pooled inside the model, on the host at the end, batch after batch."""
     layers = model.config.num_hidden_layers
     with observing(model, pool_heads, fused) as look, tqdm(disable=True) as bar:
-        speed = rate(lambda: pool_shard(look, tokens, layers, batch, bar), len(tokens))
-        return speed, pool_shard(look, tokens[:batch], layers, batch, bar)
+        speed = rate(lambda: pool_shard(model, look, tokens, layers, batch, bar), len(tokens))
+        return speed, pool_shard(model, look, tokens[:batch], layers, batch, bar)
 
 
 @torch.inference_mode()

@@ -25,11 +25,13 @@ STAGES = {
     "figures": "every figure",
 }
 COMMANDS = {
+    "extract": "attention on several GPUs: `python src/run.py extract 1/4`",
     "profile": "write params.yaml from a profile: `python src/run.py profile micro`",
     "sequence": "one sequence and where the CNNs look: `python src/run.py sequence TEXT`",
     "sweep": "run sweeps of sweeps.yaml as DVC experiments: `python src/run.py sweep benchmark`",
     "tables": "tables and figures of sweeps: `python src/run.py tables benchmark rho`",
 }
+ROOM = "free the GPU, take a smaller batch in params.yaml, or a larger GPU"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -66,6 +68,11 @@ def main() -> int:
         if error.errno != errno.ENOSPC:
             raise
         print(f"error in {given.name}: disk full ({error}); free some", file=sys.stderr)
+        return 1
+    except RuntimeError as error:
+        if "out of memory" not in str(error):
+            raise
+        print(f"error in {given.name}: {str(error).splitlines()[0]}: {ROOM}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"{given.name} interrupted: earlier outputs stand, run it again", file=sys.stderr)

@@ -1,4 +1,9 @@
-"""The one exception that reaches the user as a line, not as a traceback."""
+"""What reaches the user as a line: the one exception without a traceback, and notes."""
+
+import sys
+from functools import cache
+
+from tqdm import tqdm
 
 
 class UserError(ValueError):
@@ -8,3 +13,9 @@ class UserError(ValueError):
 def first_line(error: Exception) -> str:
     """The first line of another library's message, to be part of a UserError's."""
     return str(error).strip().split("\n")[0]
+
+
+@cache
+def say_once(line: str) -> None:
+    """Print a line on stderr, beside a progress bar, the first time that it is given."""
+    tqdm.write(line, file=sys.stderr)

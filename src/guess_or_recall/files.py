@@ -151,7 +151,9 @@ def scratch_root() -> Path:
 
 
 @contextmanager
-def scratch(stage: str, *matters: object, keep: bool = False) -> Iterator[Path]:
+def scratch(
+    stage: str, *matters: object, keep: bool = False, shared: bool = False
+) -> Iterator[Path]:
     """Give the scratch folder of a long stage; it outlives a kill and is removed after success.
 
     Args:
@@ -160,6 +162,7 @@ def scratch(stage: str, *matters: object, keep: bool = False) -> Iterator[Path]:
             value, other code or another torch or transformers is another folder, so that
             nothing stale is ever taken up again.
         keep: whether the folder stays after success too, for who asks next.
+        shared: whether others who share it may work in it at the same time; it stays then too.
 
     A second process with the same work waits here until the first has ended.
     """
@@ -169,23 +172,27 @@ def scratch(stage: str, *matters: object, keep: bool = False) -> Iterator[Path]:
     key = hashlib.sha256(work.encode())
     folder = scratch_root() / f"{stage}-{key.hexdigest()[:16]}"
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with locked(folder.with_suffix(".lock")):
+    with locked(folder.with_suffix(".lock"), shared):
         folder.mkdir(exist_ok=True)
         yield folder
-        if not keep:
+        if not keep and not shared:
             shutil.rmtree(folder)
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a lock file; wait for it where another process does. It is removed after success."""
+def locked(path: Path, shared: bool = False) -> Iterator[None]:
+    """Hold a lock file; wait for it where another process does, but for those who share it.
+
+    It is removed after success, unless it is shared.
+    """
     while True:
         with open(path, "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            fcntl.flock(lock, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
             if not stands_at(path, lock.fileno()):
                 continue  # who held it has removed it meanwhile: others would lock a new file
             yield
-            path.unlink()  # while it is held, so that nobody else removes a file put there later
+            if not shared:
+                path.unlink()  # while it is held, so that nobody else removes a file put there later
             return
 
 

@@ -18,7 +18,9 @@ from pydantic import (
 )
 
 from guess_or_recall.errors import UserError
+from guess_or_recall.profiles import require_written
 from guess_or_recall.values import (
+    Batch,
     Count,
     Delta,
     How,
@@ -112,22 +114,32 @@ class ModelTraining(Section):
         return self
 
 
+class Hub(Section):
+    name: Annotated[str, Field(min_length=1)]
+    revision: Annotated[str, Field(min_length=1)]
+    dtype: Literal["float32", "float16", "bfloat16"]
+    device_map: Literal["single", "auto"]
+
+
 class Model(Section):
-    source: Literal["path", "train"]
+    source: Literal["path", "hub", "train"]
     path: str
+    hub: Hub
     train: ModelTraining
 
 
 class Score(Section):
     source: Literal["model", "published"]
     recheck: Count
-    batch: Count
-    decode_batch: Count
+    decode: Literal["all", "pool"]
+    batch: Batch
+    decode_batch: Batch
     shard: Count
 
 
 class Features(Section):
-    is_code: Annotated[Literal["magika", "off"], PlainValidator(code_detector)]
+    is_code: Annotated[Literal["magika", "fasttext", "off"], PlainValidator(code_detector)]
+    fasttext: str | None
     templates: Literal["computed", "published"]
 
 
@@ -156,7 +168,7 @@ class Pool(Section):
 
 
 class Attention(Section):
-    batch: Count
+    batch: Batch
     shard: Count
     gallery: Count
 
@@ -301,7 +313,10 @@ def read_params(path: Path = Path("params.yaml")) -> Params:
     """
     if not path.exists():
         raise UserError(f"{path} is missing: run from the repository's root")
-    return parse_params(path.read_text(), str(path))
+    text = path.read_text()
+    params = parse_params(text, str(path))
+    require_written(params.profile, yaml.safe_load(text))
+    return params
 
 
 def parse_params(text: str, origin: str) -> Params:

@@ -33,13 +33,20 @@ def low_to_high(pair: tuple[float, float]) -> tuple[float, float]:
     return pair
 
 
+def batch(value: object) -> int | str:
+    """Check a number of sequences, or `auto`."""
+    if value != "auto" and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        raise ValueError("give auto, or a number of sequences")
+    return value  # pyright: ignore[reportReturnType]
+
+
 def code_detector(value: object) -> str:
     """Check the code detector (YAML 1.1 reads off as false)."""
     if value is False or value == "off":
         return "off"
-    if value != "magika":
-        raise ValueError("give magika or off")
-    return "magika"
+    if value not in ("magika", "fasttext"):
+        raise ValueError("give magika, fasttext or off")
+    return str(value)
 
 
 def rho_setting(value: object) -> float | str | list[float | str]:
@@ -59,6 +66,7 @@ How = Literal[  # an attention pattern is cut, in `ablate`
     "all-but-prefix-to-suffix",
 ]
 Number = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(number)]
+Batch = Annotated[int | str, PlainValidator(batch)]
 Count = Annotated[int, Field(ge=1), BeforeValidator(number)]
 Unit = Annotated[float, Field(ge=0, le=1), BeforeValidator(number)]
 Threshold = Annotated[float, Field(gt=0, le=1), BeforeValidator(number)]

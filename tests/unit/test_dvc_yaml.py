@@ -15,6 +15,7 @@ PLUMBING = {
     "errors.py",
     "files.py",
     "params.py",
+    "profiles.py",
     "values.py",
     "__init__.py",
 }  # they change no result

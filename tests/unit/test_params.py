@@ -61,8 +61,8 @@ def params(**changes):
             r"planted.similar.rouge_l = \[0.9, 0.1\]: give \[low, high\]",
         ),
         ({"sequences__planted__similar__rouge_l": [0.5, 0.5]}, "low < high"),
-        ({"features__is_code": "fasttext"}, "is_code = 'fasttext': give magika or off$"),
-        ({"features__is_code": True}, "is_code = True: give magika or off$"),
+        ({"features__is_code": "regex"}, "is_code = 'regex': give magika, fasttext or off$"),
+        ({"features__is_code": True}, "is_code = True: give magika, fasttext or off$"),
         (
             {"model__train__width": 100, "model__train__heads": 8},
             "model.train: width = 100 is not a multiple of heads = 8",
@@ -100,7 +100,10 @@ def test_numbers_are_finite_and_no_booleans(key, value):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("given", "read"), [("magika", "magika"), ("off", "off"), (False, "off")])
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [("magika", "magika"), ("fasttext", "fasttext"), ("off", "off"), (False, "off")],
+)
 def test_code_detectors(given, read):
     assert params(features__is_code=given).features.is_code == read
 

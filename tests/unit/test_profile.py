@@ -85,7 +85,7 @@ def test_listing(folder, capsys):
     main("micro")
     capsys.readouterr()
     main()
-    default, micro = capsys.readouterr().out.splitlines()
+    default, micro = capsys.readouterr().out.splitlines()[:2]
     assert default.startswith("  default")
     assert default.endswith("changes one for one experiment.")
     assert micro.startswith("* micro")
@@ -114,3 +114,39 @@ def test_unknown_profiles_are_refused(folder):
         main("mcro")
     with pytest.raises(UserError, match="one name, not a b"):
         main("a", "b")
+
+
+def test_a_base_comes_first(folder):
+    main("pythia-1.4b")
+    got = read_params()
+    assert got.model.hub.name == "EleutherAI/pythia-1.4b-deduped-v0"
+    assert got.sequences.semantic_filters.model == "1.4b"
+    assert (got.model.source, got.model.hub.dtype, got.samples.train) == ("hub", "float16", 4000)
+    (folder / "profiles" / "mine.yaml").write_text("# mine\nbase: gone\nrho: 0.4\n")
+    with pytest.raises(UserError, match="profile 'mine': no base 'gone': there are default"):
+        main("mine")
+
+
+def test_the_name_of_a_profile_without_its_settings_is_refused(folder):
+    """What `-S profile=paper` would make; a change on top of a profile is allowed."""
+    main("default")
+    text = Path("params.yaml").read_text()
+    for name, said in (("paper", "none of its settings: write them with"), ("gone", "there are")):
+        Path("params.yaml").write_text(text.replace("profile: default", f"profile: {name}"))
+        with pytest.raises(UserError, match=f"profile = '{name}'.*{said}"):
+            read_params()
+    main("paper")
+    Path("params.yaml").write_text(
+        Path("params.yaml").read_text().replace("rho: 0.5 ", "rho: 0.6 ")
+    )
+    assert read_params().rho == 0.6
+
+
+def test_the_listing_says_what_was_changed_since(folder, capsys):
+    main("micro")
+    Path("params.yaml").write_text(
+        Path("params.yaml").read_text().replace("rho: 0.5 ", "rho: 0.6 ")
+    )
+    capsys.readouterr()
+    main()
+    assert capsys.readouterr().out.splitlines()[-1] == "params.yaml has changed since, in rho"

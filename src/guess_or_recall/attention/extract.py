@@ -11,14 +11,15 @@ from jaxtyping import Float, Float16, Int32, Int64
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
+from guess_or_recall.attention.interface import attention_modules
 from guess_or_recall.attention.pooling import (
     Observe,
     as_stored,
+    finite,
     full_attention,
+    is_finite,
     observing,
     pool_heads,
-    pooled_attention,
-    require_finite,
 )
 from guess_or_recall.attention.store import (
     check_shard,
@@ -31,8 +32,7 @@ from guess_or_recall.attention.store import (
 from guess_or_recall.attention.triangle import packed_size
 from guess_or_recall.errors import UserError
 from guess_or_recall.files import require_disk
-
-FEW = 50  # batches that are done sooner than a GPU's code is compiled
+from guess_or_recall.model.batches import in_batches, worth_compiling
 
 
 def library_versions() -> dict[str, str]:
@@ -68,6 +68,7 @@ def extract(
     batch: int,
     shard: int,
     provenance: dict,
+    part: tuple[int, int] | None = None,
 ) -> None:
     """Fill `folder` with the shards of pooled attention, their view and provenance.json.
 
@@ -79,37 +80,42 @@ def extract(
         batch: sequences a forward pass.
         shard: sequences a file, the most that a kill can lose.
         provenance: everything that the values depend on, `batch` and `shard` included.
+        part: (i, n) makes the shards i, i + n, i + 2n, ... alone and no view; other processes may
+            make the others in the same folder.
 
     Raises:
         UserError: no sequence, token ids outside the vocabulary, too little disk space, or see
             `observe`.
     """
     check_tokens(model, tokens)
-    remove_leftovers(folder)
-    layers = pooled_attention(model, torch.from_numpy(tokens[:1])).shape[2]
+    if not part:
+        remove_leftovers(folder)
+    layers = len(attention_modules(model))
     starts = range(0, len(tokens), shard)
+    own = starts[slice(part[0], None, part[1])] if part else starts
     todo = [
         start
-        for start in starts
+        for start in own
         if not finished(folder, start // shard, sequence_ids[start : start + shard], provenance)
     ]
     missing = sum(len(tokens[start : start + shard]) for start in todo)
     require_room(folder, missing, layers, tokens.shape[1])
-    done = len(tokens) - missing
-    fused = model.device.type == "cuda" and missing > FEW * batch
-    bar = tqdm(total=len(tokens), initial=done, desc="attention", unit="sequence")
+    total = sum(len(tokens[start : start + shard]) for start in own)
+    fused = worth_compiling(model, missing, batch)
+    bar = tqdm(total=total, initial=total - missing, desc="attention", unit="sequence")
     with bar, observing(model, pool_heads, fused) as look, ThreadPoolExecutor(1) as writer:
         written: Future | None = None
         for start in todo:
-            part = slice(start, start + shard)
-            pooled = pool_shard(look, tokens[part], layers, batch, bar)
+            rows = slice(start, start + shard)
+            pooled = pool_shard(model, look, tokens[rows], layers, batch, bar)
             if written:
                 written.result()  # one shard at most waits for the disk
-            given = sequence_ids[part], pooled, provenance
+            given = sequence_ids[rows], pooled, provenance
             written = writer.submit(write_shard, shard_path(folder, start // shard), *given)
         if written:
             written.result()
-    write_view(folder, len(starts), provenance)
+    if not part:
+        write_view(folder, len(starts), provenance)
 
 
 def require_room(folder: Path, sequences: int, layers: int, length: int) -> None:
@@ -153,6 +159,7 @@ def finished(
 
 
 def pool_shard(
+    model: PreTrainedModel,
     look: Observe,
     tokens: Int32[np.ndarray, "n length"],
     layers: int,
@@ -164,18 +171,26 @@ def pool_shard(
     A GPU is never waited for before the end: it copies a batch while the next ones are launched.
 
     Raises:
-        UserError: a value is not finite.
+        UserError: one sequence alone does not fit on the GPU; or see `finite`.
     """
     shape = 2, len(tokens), layers, packed_size(tokens.shape[1])
     pooled = torch.empty(shape, dtype=torch.float16, pin_memory=torch.cuda.is_available())
-    sound = []
-    for start in range(0, len(tokens), batch):
-        part = look(torch.from_numpy(tokens[start : start + batch]))
-        sound.append(part.isfinite().all())
-        for here, there in zip(pooled[:, start : start + batch], as_stored(part), strict=True):
+    sound = torch.ones(len(tokens), dtype=torch.bool, device=model.device)
+
+    def pool(part: slice) -> None:
+        found = look(torch.from_numpy(tokens[part]))
+        sound[part] = is_finite(found)
+        for here, there in zip(pooled[:, part], as_stored(found), strict=True):
             here.copy_(there, non_blocking=True)
-        progress.update(part.shape[2])
-    require_finite(torch.stack(sound).all())  # waits for all that was launched
+
+    in_batches(pool, len(tokens), batch, progress)
+    again = np.flatnonzero(~sound.cpu().numpy())  # waits for all that was launched
+
+    def pool_again(part: slice) -> None:
+        found = finite(model, look, torch.from_numpy(tokens[again[part]]))
+        pooled[:, again[part]] = as_stored(found).cpu()
+
+    in_batches(pool_again, len(again), batch, tqdm(disable=True))
     return pooled.numpy()
 
 

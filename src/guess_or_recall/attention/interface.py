@@ -87,3 +87,18 @@ def blocks_of(model: PreTrainedModel, modules: list[nn.Module]) -> list[nn.Modul
     names = {module: name for name, module in model.named_modules()}
     paths = [re.match(r"(.*?\.\d+)\.", names[module]) for module in modules]
     return [model.get_submodule(path[1]) for path in paths if path]
+
+
+@contextmanager
+def compiled(blocks: list[nn.Module]) -> Iterator[None]:
+    """Compile some blocks, which share their code: all but the first come for nothing."""
+    own = [vars(block).get("forward") for block in blocks]  # set where a model spans several GPUs
+    for block in blocks:
+        block.forward = torch.compile(block.forward, dynamic=False)
+    try:
+        yield
+    finally:
+        for block, forward in zip(blocks, own, strict=True):
+            del block.forward
+            if forward is not None:
+                block.forward = forward

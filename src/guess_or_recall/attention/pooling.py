@@ -5,22 +5,28 @@ than these two, so the heads are pooled inside the attention of each layer and n
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 
 import torch
 from jaxtyping import Bool, Float, Float16, Int
 from torch import Tensor, nn
+from torch.func import functional_call
 from transformers import PreTrainedModel
 
 from guess_or_recall.attention.interface import (
     attending,
     attention_modules,
     blocks_of,
+    compiled,
     eager_attention,
 )
 from guess_or_recall.attention.triangle import pack
-from guess_or_recall.errors import UserError
+from guess_or_recall.errors import UserError, say_once
 
+WIDER = {  # to compute in where a type overflows, in this order
+    torch.float16: (torch.bfloat16, torch.float32),
+    torch.bfloat16: (torch.float32,),
+}
 Reduce = Callable[[Float[Tensor, "batch heads query key"]], Tensor]
 
 
@@ -32,7 +38,7 @@ def pool_heads(
     return torch.stack((pack(mean), pack(pattern.amax(1).float())))
 
 
-Observe = Callable[[Int[Tensor, "batch length"]], Float[Tensor, "layers ..."]]
+Observe = Callable[..., Float[Tensor, "layers ..."]]  # of tokens, and of a type to compute in
 
 
 @contextmanager
@@ -64,10 +70,15 @@ def observing(model: PreTrainedModel, reduce: Reduce, fused: bool = False) -> It
         collected.append(inside.pop())
 
     @torch.inference_mode()
-    def observe(tokens: Tensor) -> Tensor:
+    def observe(tokens: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+        inside.clear()  # of a batch that did not fit
         collected.clear()
-        model.base_model(input_ids=tokens.to(model.device), use_cache=False)
-        return torch.stack(collected)
+        run, stance = model.base_model, nullcontext()
+        if dtype:
+            run, stance = in_dtype(model, dtype), torch.compiler.set_stance("force_eager")
+        with stance:
+            run(input_ids=tokens.to(model.device), use_cache=False)
+        return torch.stack([layer.to(model.device) for layer in collected])
 
     blocks = blocks_of(model, attention_modules(model))
     with attending(model, attend), hooked(blocks, take), compiled(blocks if fused else []):
@@ -83,25 +94,55 @@ def hooked(blocks: list[nn.Module], hook: Callable) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def compiled(blocks: list[nn.Module]) -> Iterator[None]:
-    """Compile some blocks, which share their code: all but the first come for nothing."""
-    for block in blocks:
-        block.forward = torch.compile(block.forward, dynamic=False)
-    try:
-        yield
-    finally:
-        for block in blocks:
-            del block.forward
+def in_dtype(model: PreTrainedModel, dtype: torch.dtype) -> Callable:
+    """The model without its head, its weights in another type; its own stay as they are."""
+    named = model.base_model.named_parameters()
+    weights = {name: own.to(dtype) for name, own in named if own.dtype == model.dtype}
+
+    def run(**inputs):
+        return functional_call(model.base_model, weights, (), inputs)
+
+    return run
 
 
-def require_finite(sound: Bool[Tensor, ""]) -> None:
-    """Raise UserError where not all values of the attention are finite."""
-    if not sound:
-        raise UserError(
-            "the attention has values that are not finite: the model's weights are damaged, or "
-            "its half precision overflows (load it in float32)"
+def is_finite(
+    found: Float[Tensor, "layers *pooling batch packed"],
+) -> Bool[Tensor, " batch"]:
+    """Which sequences have finite values only."""
+    return found.isfinite().all(-1).flatten(0, -2).all(0)
+
+
+@torch.inference_mode()
+def finite(
+    model: PreTrainedModel, look: Observe, tokens: Int[Tensor, "batch length"]
+) -> Float[Tensor, "layers ..."]:
+    """What `look` gives of a batch, in the first type in which all of it is finite.
+
+    A model in float16 may overflow: its batch is computed in bfloat16, then in float32.
+
+    Raises:
+        UserError: the attention is not finite in float32 either.
+    """
+    found = look(tokens)
+    for dtype in WIDER.get(model.dtype, ()):
+        if found.isfinite().all():
+            return found
+        say_once(
+            f"note: attention that is not finite in {short(model.dtype)} is computed in "
+            f"{short(dtype)}, for the sequences where it is not"
         )
+        found = look(tokens, dtype)
+    if found.isfinite().all():
+        return found
+    raise UserError(
+        f"the attention of {type(model).__name__} has values that are not finite, in float32 too: "
+        "its weights are damaged"
+    )
+
+
+def short(dtype: torch.dtype) -> str:
+    """Name of a type as params.yaml has it."""
+    return str(dtype).removeprefix("torch.")
 
 
 def observe(
@@ -110,12 +151,10 @@ def observe(
     """`reduce(pattern)` of all layers for one batch.
 
     Raises:
-        UserError: the attention cannot be observed, or has values that are not finite.
+        UserError: the attention cannot be observed; or see `finite`.
     """
     with observing(model, reduce) as look:
-        found = look(tokens)
-    require_finite(found.isfinite().all())
-    return found
+        return finite(model, look, tokens)
 
 
 def as_stored(

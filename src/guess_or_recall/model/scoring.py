@@ -1,6 +1,5 @@
 """Which sequences a model recites: 32-extractability, greedy continuations, perplexities."""
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +10,7 @@ from tqdm import tqdm
 from transformers import DynamicCache, PreTrainedModel
 
 from guess_or_recall.errors import UserError
+from guess_or_recall.model.batches import in_batches
 
 PREFIX = 32
 LENGTH = 64
@@ -39,7 +39,7 @@ def next_tokens(
     model: PreTrainedModel, logits: Float[Tensor, "*b vocabulary"]
 ) -> Int[Tensor, "*b"]:
     """Greedy next tokens; end of text is never one of them, so 32 tokens always come."""
-    ends = model.config.eos_token_id
+    ends = getattr(model.config.get_text_config(), "eos_token_id", None)
     if ends is not None:
         logits[..., ends] = -torch.inf
     return logits.argmax(-1)
@@ -71,17 +71,13 @@ def mean_perplexity(losses: Float[Tensor, "b n"]) -> Float[Tensor, " b"]:
     return losses.mean(1).exp()
 
 
-def split(rows: np.ndarray, batch: int, what: str) -> Iterator[np.ndarray]:
-    """Batches of row numbers under a progress bar."""
-    with tqdm(total=len(rows), desc=what, unit="sequence", leave=False) as progress:
-        for start in range(0, len(rows), batch):
-            yield rows[start : start + batch]
-            progress.update(len(rows[start : start + batch]))
-
-
 @torch.inference_mode()
 def score(
-    model: PreTrainedModel, tokens: Int[np.ndarray, "n 64"], batch: int, decode_batch: int
+    model: PreTrainedModel,
+    tokens: Int[np.ndarray, "n 64"],
+    batch: int,
+    decode_batch: int,
+    decoded: bool = True,
 ) -> Scores:
     """Score sequences: `memorization_score` is 1 iff greedy decoding recites the suffix.
 
@@ -92,32 +88,74 @@ def score(
     Args:
         model: a causal language model.
         tokens: token ids.
-        batch: sequences a forward pass.
+        batch: sequences a forward pass; fewer where the GPU's memory is too small.
         decode_batch: sequences decoded together.
+        decoded: whether the others are decoded at all. If not, their score is the share of the
+            suffix in front of the first wrong token, the least that it can be, and their
+            continuation has zeros from there on.
 
     Raises:
         UserError: a token id is outside the vocabulary, or the model gives NaN.
     """
     check_vocabulary(tokens, model.config.get_text_config().vocab_size)
-    everything = torch.from_numpy(tokens.astype(np.int64))
-    guesses = torch.empty(len(tokens), LENGTH - PREFIX, dtype=torch.int64)
-    losses = torch.empty(len(tokens), LENGTH - 1)
-    for rows in split(np.arange(len(tokens)), batch, "forward passes"):
-        best, loss = teacher_forced(model, everything[rows].to(model.device))
-        guesses[rows], losses[rows] = best.cpu(), loss.cpu()
-    if not losses.isfinite().all():
-        raise UserError("the model's logits are not finite: its weights are broken or overflow")
-    wrong = guesses != everything[:, PREFIX:]
-    first_wrong = wrong.int().argmax(1).numpy()
-    rest = np.flatnonzero(wrong.any(1).numpy())
-    continuation = everything[:, PREFIX:].clone()
-    for rows in split(rest[np.argsort(first_wrong[rest], kind="stable")], decode_batch, "decoding"):
-        known = int(first_wrong[rows].min())
-        continuation[rows] = decode(model, everything[rows].to(model.device), known).cpu()
+    guesses, losses = forward_passes(model, tokens, batch)
+    suffix = torch.from_numpy(tokens[:, PREFIX:].astype(np.int64))
+    wrong = guesses != suffix
+    first_wrong = torch.where(wrong.any(1), wrong.int().argmax(1), LENGTH - PREFIX)
+    continuation = suffix.where(torch.arange(LENGTH - PREFIX) < first_wrong[:, None], 0)
+    matched = first_wrong / (LENGTH - PREFIX)
+    if decoded:
+        rest = np.flatnonzero(wrong.any(1).numpy())
+        rest = rest[np.argsort(first_wrong[rest].numpy(), kind="stable")]
+        continuation[rest] = continuations(model, tokens[rest], first_wrong[rest], decode_batch)
+        matched = (continuation == suffix).double().mean(1)
     return Scores(
-        (continuation == everything[:, PREFIX:]).double().mean(1).numpy(),
+        matched.double().numpy(),
         mean_perplexity(losses[:, : PREFIX - 1]).numpy(),
         mean_perplexity(losses[:, PREFIX - 1 :]).numpy(),
         mean_perplexity(losses).numpy(),
         continuation.int().numpy(),
     )
+
+
+def forward_passes(
+    model: PreTrainedModel, tokens: Int[np.ndarray, "n 64"], batch: int
+) -> tuple[Int[Tensor, "n 32"], Float[Tensor, "n 63"]]:
+    """`teacher_forced` of all sequences; a GPU is not waited for before the end.
+
+    Raises:
+        UserError: the logits are not finite.
+    """
+    guesses = torch.empty(len(tokens), LENGTH - PREFIX, dtype=torch.int64, device=model.device)
+    losses = torch.empty(len(tokens), LENGTH - 1, device=model.device)
+
+    def work(part: slice) -> None:
+        given = torch.from_numpy(tokens[part].astype(np.int64)).to(model.device)
+        guesses[part], losses[part] = teacher_forced(model, given)
+
+    with tqdm(total=len(tokens), desc="forward passes", unit="sequence", leave=False) as progress:
+        in_batches(work, len(tokens), batch, progress)
+    if not losses.isfinite().all():
+        raise UserError(
+            "the model's logits are not finite: its weights are broken, or overflow in "
+            f"{model.dtype} (model.hub.dtype: bfloat16 or float32)"
+        )
+    return guesses.cpu(), losses.cpu()
+
+
+def continuations(
+    model: PreTrainedModel,
+    tokens: Int[np.ndarray, "n 64"],
+    first_wrong: Int[Tensor, " n"],
+    batch: int,
+) -> Int[Tensor, "n 32"]:
+    """Greedy continuations of sequences that are sorted by the place of their first wrong token."""
+    made = torch.empty(len(tokens), LENGTH - PREFIX, dtype=torch.int64)
+
+    def work(part: slice) -> None:
+        given = torch.from_numpy(tokens[part].astype(np.int64)).to(model.device)
+        made[part] = decode(model, given, int(first_wrong[part][0])).cpu()
+
+    with tqdm(total=len(tokens), desc="decoding", unit="sequence", leave=False) as progress:
+        in_batches(work, len(tokens), batch, progress)
+    return made

@@ -7,6 +7,8 @@ metrics/attention.json. An interrupted run is taken up again at its last finishe
 """
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +27,7 @@ from guess_or_recall.attention.store import read_gallery
 from guess_or_recall.errors import UserError
 from guess_or_recall.files import (
     atomic,
+    locked,
     publish,
     read_json,
     read_rows,
@@ -33,6 +36,7 @@ from guess_or_recall.files import (
     token_matrix,
     write_json,
 )
+from guess_or_recall.model.batches import sequences_at_once
 from guess_or_recall.model.load import device, load_model
 from guess_or_recall.model.scoring import LENGTH, PREFIX, score
 from guess_or_recall.params import Attention, read_params
@@ -61,21 +65,37 @@ class Pool(NamedTuple):
 
 def main() -> None:
     """Extract the attention of the pool and the gallery."""
-    params = read_params().attention
-    pool = read_pool()
-    sequence_ids, tokens, gallery, _ = pool
-    provenance = read_provenance(params, pool)
-    model = load_model(DATA / "model")
-    with scratch("attention", provenance) as folder:
-        tokens = continued(model, pool, params.batch, folder / "continuations.int32")
+    with working() as (model, pool, folder, sizes):
         shards, pictures = folder / "attention", folder / "gallery"
-        sizes = {"batch": params.batch, "shard": params.shard}
-        extract(model, sequence_ids, tokens, shards, **sizes, provenance=provenance)
-        marked = sequence_ids[gallery], tokens[gallery]
-        extract_gallery(model, *marked, pictures / "gallery.h5", provenance)
+        extract(model, pool.sequence_ids, pool.tokens, shards, **sizes)
+        marked = pool.sequence_ids[pool.gallery], pool.tokens[pool.gallery]
+        extract_gallery(model, *marked, pictures / "gallery.h5", sizes["provenance"])
         publish(pictures, DATA / "gallery")
         publish(shards, DATA / "attention")
     write_json(Path("metrics/attention.json"), measure())
+
+
+def extract_part(part: int, parts: int) -> None:
+    """Extract every `parts`-th shard, from number `part` (of 0, 1, ...) on; the stage takes it up.
+
+    Other parts may be extracted at the same time, each on a GPU of its own.
+    """
+    with working(shared=True) as (model, pool, folder, sizes):
+        shards = folder / "attention"
+        extract(model, pool.sequence_ids, pool.tokens, shards, **sizes, part=(part, parts))
+
+
+@contextmanager
+def working(shared: bool = False) -> Iterator[tuple[PreTrainedModel, Pool, Path, dict]]:
+    """The model, the pool with all its continuations, the scratch folder, settings of `extract`."""
+    params, pool = read_params().attention, read_pool()
+    provenance = read_provenance(params, pool)
+    model = load_model(DATA / "model")
+    batch = sequences_at_once(params.batch, model)
+    sizes = {"batch": batch, "shard": params.shard, "provenance": provenance}
+    with scratch("attention", provenance, shared=shared) as folder:
+        tokens = continued(model, pool, batch, folder / "continuations.int32")
+        yield model, pool._replace(tokens=tokens), folder, sizes
 
 
 def read_pool() -> Pool:
@@ -118,10 +138,11 @@ def continued(
     """
     if not pool.unfinished.any():
         return pool.tokens
-    if not path.exists():
-        made = score(model, pool.tokens[pool.unfinished], batch, batch).continuation
-        with atomic(path) as temporary:
-            made.astype(np.int32).tofile(temporary)
+    with locked(path.with_suffix(".lock")):  # the parts of several GPUs need them only once
+        if not path.exists():
+            made = score(model, pool.tokens[pool.unfinished], batch, batch).continuation
+            with atomic(path) as temporary:
+                made.astype(np.int32).tofile(temporary)
     tokens = pool.tokens.copy()
     tokens[pool.unfinished, PREFIX:] = np.fromfile(path, np.int32).reshape(-1, LENGTH - PREFIX)
     return tokens
@@ -133,7 +154,8 @@ def read_provenance(params: Attention, pool: Pool) -> dict[str, str | int]:
     inputs = [pool.sequence_ids, pool.tokens, pool.gallery]
     inputs += [pool.unfinished] if pool.unfinished.any() else []
     return {
-        "model": model["path"],
+        "model": model.get("name", model.get("path")),
+        **{key: model[key] for key in ("commit", "dtype") if model.get(key)},
         "weights": model["weights"],
         "inputs": hashlib.sha256(b"".join(array.tobytes() for array in inputs)).hexdigest(),
         "batch": params.batch,

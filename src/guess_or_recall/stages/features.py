@@ -1,6 +1,7 @@
 """ROUGE, templates and code, from tokens and text alone: `python src/run.py features`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,11 @@ from jaxtyping import Bool
 
 from guess_or_recall.files import existing, read_parts, token_matrix, write_json, write_parts
 from guess_or_recall.memorization.code import describe_detector, is_code
+from guess_or_recall.memorization.code_fasttext import (
+    describe_fasttext,
+    is_code_fasttext,
+    model_file,
+)
 from guess_or_recall.memorization.rouge import rouge_3, rouge_l
 from guess_or_recall.memorization.templates import templates
 from guess_or_recall.params import Features, read_params
@@ -23,6 +29,7 @@ TEMPLATES = ("is_incrementing", "is_repeating")
 PUBLISHED = [pa.field(f"published_{name}", pa.bool_()) for name in TEMPLATES]
 COMPARED = 100  # one sequence in so many, computed and published
 
+Detect = Callable[[list[str]], Bool[np.ndarray, " n"]]
 Templates = tuple[Bool[np.ndarray, " n"], Bool[np.ndarray, " n"]]
 
 
@@ -33,8 +40,8 @@ def main() -> None:
     has_published = {field.name for field in PUBLISHED} <= {*names}
     wanted = has_published or settings.templates == "published"
     schema = pa.schema([*SCHEMA, *PUBLISHED]) if wanted else SCHEMA
-    write_parts(OUTPUT, feature_parts(read_parts(SEQUENCES, schema), settings))
-    detector = describe_detector() if settings.is_code == "magika" else None
+    detect, detector = code_detector(settings)
+    write_parts(OUTPUT, feature_parts(read_parts(SEQUENCES, schema), settings, detect))
     found = summary(pq.read_table(OUTPUT)) | {"code_detector": detector}
     if has_published:
         found["templates"] = settings.templates
@@ -42,11 +49,23 @@ def main() -> None:
     write_json(Path("metrics/features.json"), found)
 
 
-def feature_parts(parts: Iterator[pa.Table], settings: Features) -> Iterator[pa.Table]:
+def code_detector(settings: Features) -> tuple[Detect | None, dict[str, str] | None]:
+    """What tells code from prose, and its description; None and None where nothing does."""
+    if settings.is_code == "magika":
+        return is_code, describe_detector()
+    if settings.is_code == "fasttext":
+        path = model_file(settings.fasttext)
+        return partial(is_code_fasttext, path=path), describe_fasttext(path)
+    return None, None
+
+
+def feature_parts(
+    parts: Iterator[pa.Table], settings: Features, detect: Detect | None
+) -> Iterator[pa.Table]:
     """Features of every part of the sequences, its templates computed or published."""
     for part in parts:
         own = published_templates(part) if settings.templates == "published" else None
-        yield compute_features(part, settings.is_code == "magika", own)
+        yield compute_features(part, detect, own)
 
 
 def published_templates(sequences: pa.Table) -> Templates:
@@ -68,7 +87,7 @@ def disagreement(parts: Iterator[pa.Table]) -> dict[str, float]:
 
 
 def compute_features(
-    sequences: pa.Table, detects_code: bool, published: Templates | None = None
+    sequences: pa.Table, detect: Detect | None, published: Templates | None = None
 ) -> pa.Table:
     """Features of every sequence, in the order of the sequences.
 
@@ -77,7 +96,7 @@ def compute_features(
     """
     tokens, texts = token_matrix(sequences["tokens"]), sequences["text"].to_pylist()
     incrementing, repeating = published or templates(texts)
-    code: Bool[np.ndarray, " n"] = is_code(texts) if detects_code else np.zeros(len(texts), bool)
+    code = detect(texts) if detect else np.zeros(len(texts), bool)
     columns = {
         "rouge_3": rouge_3(tokens),
         "rouge_l": rouge_l(tokens),

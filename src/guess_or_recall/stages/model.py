@@ -1,4 +1,4 @@
-"""Train the language model, or point to one in a folder: `python src/run.py model`."""
+"""Train the language model, or point to one: `python src/run.py model`."""
 
 import json
 import shutil
@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import torch
 from jaxtyping import Float
+from transformers import PretrainedConfig
 
 from guess_or_recall.files import (
     atomic,
@@ -22,7 +23,8 @@ from guess_or_recall.files import (
     write_json,
 )
 from guess_or_recall.model.card import check_corpus, check_tokenizer, write_card
-from guess_or_recall.model.load import check_folder, device, load_folder
+from guess_or_recall.model.hub import commit_of, snapshot, weights_hash
+from guess_or_recall.model.load import check_folder, device, load_folder, require_accelerate
 from guess_or_recall.model.training import new_model, train_model
 from guess_or_recall.params import Params, read_params
 
@@ -33,18 +35,25 @@ SEQUENCES = Path("data/sequences")
 def main() -> None:
     """Read params.yaml and data/sequences, write data/model and metrics/model.json."""
     params = read_params()
-    make = {"path": point, "train": train}[params.model.source]
+    make = {"path": point, "hub": point_to_hub, "train": train}[params.model.source]
     loss = make(params)
     write_json(Path("metrics/model.json"), read_json(OUTPUT / "model.json") | {"loss": loss})
 
 
 def describe(source: str, path: Path) -> dict:
     """The pointer that later stages follow, with the hash of the weights."""
-    config = load_folder(path).config.get_text_config()
     return {
         "source": source,
         "path": str(path),
         "weights": content_hash(*sorted(path.glob("*.safetensors"))),
+        **in_short(load_folder(path).config),
+    }
+
+
+def in_short(config: PretrainedConfig) -> dict:
+    """What a model is, in four lines."""
+    config = config.get_text_config()
+    return {
         "architecture": config.model_type,
         "layers": config.num_hidden_layers,
         "heads": config.num_attention_heads,
@@ -59,6 +68,25 @@ def point(params: Params) -> None:
     check_tokenizer(path, SEQUENCES)
     check_corpus(path, SEQUENCES)
     pointer = describe("path", path)
+    shutil.rmtree(OUTPUT, ignore_errors=True)
+    write_json(OUTPUT / "model.json", pointer)
+
+
+def point_to_hub(params: Params) -> None:
+    """Point to one commit of a model of the hub; its weights stay in the cache of the hub."""
+    hub = params.model.hub
+    folder = snapshot(hub.name, hub.revision)
+    config = check_folder(folder, f"model.hub: '{hub.name}'")
+    require_accelerate(hub.device_map)
+    check_tokenizer(folder, SEQUENCES)
+    check_corpus(folder, SEQUENCES)
+    pointer = {
+        "source": "hub",
+        **hub.model_dump(),
+        "commit": commit_of(hub.name, folder),
+        "weights": weights_hash(folder),
+        **in_short(config),
+    }
     shutil.rmtree(OUTPUT, ignore_errors=True)
     write_json(OUTPUT / "model.json", pointer)
 

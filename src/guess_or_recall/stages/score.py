@@ -2,15 +2,19 @@
 
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from jaxtyping import Int
 from tqdm import tqdm
+from transformers import PreTrainedModel
 
+from guess_or_recall.attention.interface import attention_modules, blocks_of, compiled
 from guess_or_recall.files import (
     content_hash,
     read_json,
@@ -23,6 +27,7 @@ from guess_or_recall.files import (
     write_parts,
     write_table,
 )
+from guess_or_recall.model.batches import sequences_at_once, worth_compiling
 from guess_or_recall.model.load import load_model
 from guess_or_recall.model.scoring import LENGTH, PREFIX, Scores, check_vocabulary, score
 from guess_or_recall.params import Score, read_params
@@ -71,16 +76,29 @@ def measure(settings: Score) -> dict:
     check_vocabulary(tokens, model.config.get_text_config().vocab_size)
     weights = read_json(MODEL / "model.json")["weights"]
     matters = settings.model_dump(), content_hash(SEQUENCES), weights, str(model.device)
-    with scratch("score", *matters) as folder:
+    batches, decoded = batches_of(model, settings), settings.decode == "all"
+    with scratch("score", *matters) as folder, quick(model, len(tokens), batches[0]):
         parts = [folder / f"{start}.parquet" for start in range(0, len(tokens), settings.shard)]
         for number, part in enumerate(tqdm(parts, desc="scoring", unit="shard")):
             if not part.exists():
                 rows = slice(number * settings.shard, (number + 1) * settings.shard)
-                found = score(model, tokens[rows], settings.batch, settings.decode_batch)
-                write_table(part, score_table(sequences["sequence_id"][rows], found))
+                found = score(model, tokens[rows], *batches, decoded)
+                write_table(part, score_table(sequences["sequence_id"][rows], found, decoded))
         scores = pa.concat_tables(pq.read_table(part) for part in parts)
         write_table(OUTPUT, scores)
     return summary(sequences, scores["memorization_score"])
+
+
+def batches_of(model: PreTrainedModel, settings: Score) -> tuple[int, int]:
+    """Sequences of a forward pass, and sequences decoded together."""
+    return sequences_at_once(settings.batch, model), sequences_at_once(settings.decode_batch, model)
+
+
+def quick(model: PreTrainedModel, sequences: int, batch: int) -> AbstractContextManager:
+    """The model with compiled blocks, where that pays."""
+    if not worth_compiling(model, sequences, batch):
+        return nullcontext()
+    return compiled(blocks_of(model, attention_modules(model)))
 
 
 def take_over(settings: Score, seed: int) -> dict:
@@ -118,7 +136,7 @@ def recheck(memorized: Int[np.ndarray, " n"], settings: Score, seed: int) -> dic
         return {"rechecked": 0, "reextracted_share": None}
     tokens = token_matrix(read_rows(SEQUENCES, TOKENS, ids)["tokens"])
     model = load_model(MODEL)
-    found = score(model, tokens, settings.batch, settings.decode_batch).memorization_score
+    found = score(model, tokens, *batches_of(model, settings), decoded=False).memorization_score
     share = float(np.mean(found == 1))
     if share < LEAST_SHARE:
         print(
@@ -130,12 +148,16 @@ def recheck(memorized: Int[np.ndarray, " n"], settings: Score, seed: int) -> dic
     return {"rechecked": len(ids), "reextracted_share": round(share, 4)}
 
 
-def score_table(sequence_id: pa.ChunkedArray, scores: Scores) -> pa.Table:
-    """A row per sequence: its id, its scores, the model's continuation."""
+def score_table(sequence_id: pa.ChunkedArray, scores: Scores, decoded: bool = True) -> pa.Table:
+    """A row per sequence: its id, its scores, the model's continuation (null if not decoded)."""
     table = {"sequence_id": sequence_id, **scores._asdict()}
     for name in PERPLEXITIES:
         table[name] = pa.array(table[name], pa.float32())
-    table["continuation"] = token_column(scores.continuation)
+    known = token_column(scores.continuation)
+    unknown = None if decoded else pa.array(scores.memorization_score < 1)
+    table["continuation"] = (
+        pc.call_function("if_else", [unknown, None, known]) if unknown is not None else known
+    )
     return pa.table(table)
 
 

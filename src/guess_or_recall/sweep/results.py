@@ -71,7 +71,7 @@ def read_result(setting: Setting, read: Callable[[str], bytes]) -> Result:
     counts = votes.filter(like="votes_").to_numpy()
     return Result(
         setting,
-        setting.prefix.strip("-") or Path(str(params["model.path"])).name,
+        setting.prefix.strip("-") or model_name(params),
         params,
         evaluate,
         label,
@@ -81,13 +81,19 @@ def read_result(setting: Setting, read: Callable[[str], bytes]) -> Result:
     )
 
 
+def model_name(params: dict) -> str:
+    """The last part of the model's folder, or of its name on the hub."""
+    of_hub = params.get("model.source") == "hub"
+    return Path(str(params["model.hub.name" if of_hub else "model.path"])).name
+
+
 def require_alike(results: list[Result]) -> None:
     """Refuse to put results of different settings into one table.
 
     Raises:
         UserError: two differ in a parameter that is not the variant's, the seed's or the model's.
     """
-    free = {*VARIANT, SEED, "model.path"}
+    free = {*VARIANT, SEED, "model.path", "model.hub.name"}
     for one in results[1:]:
         first = results[0]
         for key in {**first.params, **one.params}:

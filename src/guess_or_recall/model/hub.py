@@ -1,0 +1,95 @@
+"""A model of the Hugging Face hub at one commit, fetched once and then read from its cache."""
+
+import errno
+import hashlib
+import os
+from pathlib import Path
+
+from huggingface_hub import constants, snapshot_download
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HFValidationError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
+from guess_or_recall.errors import UserError, first_line
+
+WANTED = ["*.json", "model*.safetensors"]  # some repositories hold the weights twice, or pickled
+
+
+def snapshot(name: str, revision: str) -> Path:
+    """The folder of a model at a revision: a local folder itself, else the cache of the hub.
+
+    What the cache (`HF_HOME`) lacks is downloaded, unless `HF_HUB_OFFLINE=1`.
+
+    Args:
+        name: a local folder, or a repository such as EleutherAI/pythia-70m-deduped.
+        revision: a branch, a tag or a commit; a local folder has none.
+
+    Raises:
+        UserError: there is no such repository or revision, it asks for a licence to be accepted,
+            or it is not in the cache and cannot be downloaded.
+    """
+    if Path(name).is_dir():
+        return Path(name)
+    try:
+        return Path(snapshot_download(name, revision=revision, allow_patterns=WANTED))
+    except Exception as error:  # those of the network have no common type
+        if getattr(error, "errno", None) == errno.ENOSPC:
+            raise
+        raise UserError(f"model.hub: {complaint(name, revision, error)}") from None
+
+
+def complaint(name: str, revision: str, error: Exception) -> str:
+    """What is wrong with a model that the hub does not give, and the way out."""
+    if isinstance(error, HFValidationError):
+        return f"'{name}' is neither a folder nor the name of a repository (owner/name) of the hub"
+    if isinstance(error, GatedRepoError):
+        return (
+            f"'{name}' is gated: accept its licence at {constants.ENDPOINT}/{name} and log in "
+            "(hf auth login, or HF_TOKEN)"
+        )
+    if isinstance(error, RepositoryNotFoundError):
+        return (
+            f"the hub has no model '{name}', or it is private: correct model.hub.name, or log in "
+            "(hf auth login, or HF_TOKEN)"
+        )
+    if isinstance(error, RevisionNotFoundError):
+        return (
+            f"'{name}' has no revision '{revision}': set model.hub.revision to main, or to a "
+            f"branch, tag or commit of {constants.ENDPOINT}/{name}/commits"
+        )
+    place = Path(constants.HF_HUB_CACHE)
+    return (
+        f"'{name}' at revision '{revision}' is not whole in the cache {place} and cannot be "
+        f"downloaded ({unreachable(error)}): download it where there is a network "
+        f"(hf download {name} --revision {revision}) and set HF_HOME to that cache"
+    )
+
+
+def unreachable(error: Exception) -> str:
+    """Why nothing was downloaded."""
+    if constants.HF_HUB_OFFLINE:
+        return "HF_HUB_OFFLINE is set"
+    return first_line(error).removeprefix("Got: ")
+
+
+def commit_of(name: str, folder: Path) -> str | None:
+    """The commit that a folder of the cache holds; None of a local folder."""
+    return None if Path(name).is_dir() else folder.name
+
+
+def weights_hash(folder: Path) -> str:
+    """What `content_hash` gives of the .safetensors files, without reading those of the cache.
+
+    The cache links to files that are named by their SHA-256.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.safetensors")):
+        blob = Path(os.readlink(path)).name if path.is_symlink() else ""
+        if len(blob) != hashlib.sha256().digest_size * 2:  # small files are named otherwise
+            with open(path, "rb") as stream:
+                blob = hashlib.file_digest(stream, "sha256").hexdigest()
+        digest.update(path.name.encode() + bytes.fromhex(blob))
+    return digest.hexdigest()

@@ -1,0 +1,117 @@
+"""Profiles: groups of settings from which params.yaml is written.
+
+profiles/default.yaml is the whole params.yaml as shipped; every other file in profiles/ holds only
+the settings that it changes, from those of its `base` if it names one.
+"""
+
+import io
+from pathlib import Path
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import YAMLError
+
+from guess_or_recall.errors import UserError
+from guess_or_recall.files import existing
+
+FOLDER = Path("profiles")
+DEFAULT = "default"
+OWN_KEYS = ("taxonomies", "planted", "studied")  # their keys are the user's: replaced whole
+
+
+def names() -> list[str]:
+    """Names of the profiles, the default first."""
+    found = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+    return sorted(found, key=DEFAULT.__ne__)
+
+
+def render(name: str) -> str:
+    """Text of params.yaml under a profile: the default with the profile's settings laid over it."""
+    if name not in names():
+        raise UserError(f"unknown profile '{name}': there are {', '.join(names())}")
+    default = existing(FOLDER / f"{DEFAULT}.yaml").read_text()
+    if name == DEFAULT:
+        return default
+    merged = load(default, DEFAULT)
+    for changes in layers(name):
+        overlay(merged, changes)
+    merged["profile"] = name
+    written = io.StringIO()
+    editor().dump(merged, written)
+    return written.getvalue()
+
+
+def layers(name: str) -> list[CommentedMap]:
+    """The settings of a profile, those of the profiles that it is based on before them."""
+    own = load((FOLDER / f"{name}.yaml").read_text(), name)
+    base = own.pop("base", None)
+    if base is None:
+        return [own]
+    if base not in names():
+        raise UserError(f"profile '{name}': no base '{base}': there are {', '.join(names())}")
+    return [*layers(base), own]
+
+
+def overlay(base: dict, changes: dict) -> None:
+    """Lay settings over others, in place: sections are merged, everything else is replaced."""
+    for key, value in changes.items():
+        if isinstance(value, dict) and isinstance(base.get(key), dict) and key not in OWN_KEYS:
+            overlay(base[key], value)
+        else:
+            base[key] = value
+
+
+def load(text: str, name: str) -> CommentedMap:
+    """Read a profile with its comments."""
+    try:
+        found = editor().load(text)
+    except YAMLError as error:
+        raise UserError(f"profile '{name}' is no YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(found, CommentedMap):
+        raise UserError(f"profile '{name}' is not a mapping of settings")
+    return found
+
+
+def editor() -> YAML:
+    """A YAML reader and writer that keeps comments, quotes and long lines."""
+    made = YAML()
+    made.width = 4096
+    made.preserve_quotes = True
+    return made
+
+
+def require_written(name: str, params: dict) -> None:
+    """Raise UserError where params.yaml bears the name of a profile and none of its settings.
+
+    That is what `dvc exp run -S profile=NAME` makes: it changes the word alone.
+    """
+    if name == DEFAULT:
+        return
+    if name not in names():
+        raise UserError(f"params.yaml: profile = '{name}': there are {', '.join(names())}")
+    default, changed = load(existing(FOLDER / f"{DEFAULT}.yaml").read_text(), DEFAULT), {}
+    for changes in layers(name):
+        overlay(changed, changes)
+    usual, now = leaves(default), leaves(params)
+    own = {key: value for key, value in leaves(changed).items() if usual.get(key) != value}
+    if not any(now.get(key) == value for key, value in own.items()):
+        raise UserError(
+            f"params.yaml: profile = '{name}', but it has none of its settings: write them with "
+            f"`python src/run.py profile {name}` (-S profile={name} changes the name alone)"
+        )
+
+
+def leaves(settings: object, prefix: str = "") -> dict[str, object]:
+    """Values of nested mappings by their dotted keys."""
+    if not isinstance(settings, dict):
+        return {prefix.removeprefix("."): settings}
+    found = {}
+    for key, value in settings.items():
+        found |= leaves(value, f"{prefix}.{key}")
+    return found
+
+
+def changed_settings(name: str, params: dict) -> list[str]:
+    """Keys of params.yaml whose value is not the profile's."""
+    now, written = leaves(params), leaves(load(render(name), name))
+    return sorted(key for key in now | written if now.get(key) != written.get(key))
