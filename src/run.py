@@ -26,6 +26,7 @@ STAGES = {
 }
 COMMANDS = {
     "extract": "attention on several GPUs: `python src/run.py extract 1/4`",
+    "plan": "what params.yaml will take: sequences, bytes, memory, time: `python src/run.py plan`",
     "profile": "write params.yaml from a profile: `python src/run.py profile micro`",
     "sequence": "one sequence and where the CNNs look: `python src/run.py sequence TEXT`",
     "sweep": "run sweeps of sweeps.yaml as DVC experiments: `python src/run.py sweep benchmark`",

@@ -192,7 +192,7 @@ def locked(path: Path, shared: bool = False) -> Iterator[None]:
                 continue  # who held it has removed it meanwhile: others would lock a new file
             yield
             if not shared:
-                path.unlink()  # while it is held, so that nobody else removes a file put there later
+                path.unlink()  # while it is held: nobody else's file, put there later, is removed
             return
 
 

@@ -11,6 +11,7 @@ import torch
 import yaml
 from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
 
+from guess_or_recall.attention import extract as extraction
 from guess_or_recall.attention.extract import (
     extract,
     extract_gallery,
@@ -19,6 +20,7 @@ from guess_or_recall.attention.extract import (
 )
 from guess_or_recall.attention.pooling import full_attention, pooled_attention
 from guess_or_recall.attention.store import read_gallery, read_pooled
+from guess_or_recall.commands import extract as command
 from guess_or_recall.errors import UserError
 from guess_or_recall.files import token_column, write_json, write_table
 from guess_or_recall.stages import attention
@@ -262,3 +264,36 @@ def test_kill_9_at_random_points_leaves_no_trace_in_the_bytes(model, tmp_path, m
         found, expected = (bytes_of(tmp_path / run / name) for run in ("killed", "whole"))
         assert found == expected
     assert len(bytes_of(tmp_path / "whole/data/attention")) == 22
+
+
+def test_parts_of_several_processes_are_merged_to_the_same_bytes(model, tmp_path, monkeypatch):
+    """Three processes at once, one killed and begun again; the stage then makes no shard."""
+    for name in ("whole", "parts"):
+        workspace(tmp_path / name, model)
+    monkeypatch.chdir(tmp_path / "whole")
+    attention.main()
+    monkeypatch.chdir(tmp_path / "parts")
+    run = [sys.executable, ROOT / "src" / "run.py", "extract"]
+    start = lambda part: subprocess.Popen([*run, part], stderr=subprocess.PIPE, text=True)  # noqa: E731
+    parts = [start(part) for part in ("1/3", "2/3", "3/3")]
+    parts[1].kill()
+    parts.append(start("2/3"))
+    for index, process in enumerate(parts):
+        said = process.communicate()[1]
+        assert process.returncode == (-9 if index == 1 else 0), said
+    [folder] = Path(".scratch").glob("attention-*/attention")
+    made = {path: path.stat().st_mtime_ns for path in folder.glob("shard-*.h5")}
+    assert len(made) == 20
+    assert not (folder / "view.h5").exists()
+    with monkeypatch.context() as patched:
+        patched.setattr(extraction, "pool_shard", None)  # no shard is made again
+        attention.main()
+    for name in ("attention", "gallery"):
+        assert bytes_of(Path("data") / name) == bytes_of(tmp_path / "whole" / "data" / name)
+    assert not [path for path in Path(".scratch").iterdir() if path.is_dir()]
+
+
+@pytest.mark.parametrize("wrong", ["0/2", "3/2", "1", "a/b", "1/0"])
+def test_parts_that_are_none(wrong):
+    with pytest.raises(UserError, match=f"no part '{wrong}': give 1/4, 2/4"):
+        command.main(wrong)

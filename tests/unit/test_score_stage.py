@@ -91,3 +91,18 @@ def test_other_columns(scoring):
     write_table(stage.SEQUENCES, pa.table({"sequence_id": pa.array([1])}))
     with pytest.raises(UserError, match="no column 'tokens'"):
         stage.main()
+
+
+def test_decoding_may_be_left_to_the_pool(scoring):
+    """One forward pass: the same who is memorized; others have the least score, no continuation."""
+    stage.main()
+    whole = pd.read_parquet("data/score/score.parquet")
+    params = yaml.safe_load((scoring / "params.yaml").read_text())
+    params["score"] |= {"decode": "pool", "batch": "auto", "decode_batch": "auto"}
+    (scoring / "params.yaml").write_text(yaml.safe_dump(params))
+    stage.main()
+    found = pd.read_parquet("data/score/score.parquet")
+    recited = whole.memorization_score == 1
+    assert (found.memorization_score == 1).tolist() == recited.tolist()
+    assert (found.memorization_score <= whole.memorization_score).all()
+    assert found.continuation.notna().tolist() == recited.tolist()

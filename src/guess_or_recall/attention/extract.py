@@ -120,8 +120,12 @@ def extract(
 
 def require_room(folder: Path, sequences: int, layers: int, length: int) -> None:
     """Raise UserError where the mean and maximum of so many sequences do not fit on the disk."""
-    checksums = 256  # bytes a sequence, with the index of the chunks
-    require_disk(folder, sequences * (4 * layers * packed_size(length) + checksums))
+    require_disk(folder, sequences * bytes_of_sequence(layers, length))
+
+
+def bytes_of_sequence(layers: int, length: int) -> int:
+    """Bytes of a sequence in the shards: mean and maximum, checksums, the index of the chunks."""
+    return 4 * layers * packed_size(length) + 256
 
 
 def check_tokens(model: PreTrainedModel, tokens: Int32[np.ndarray, "n length"]) -> None:

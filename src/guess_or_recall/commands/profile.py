@@ -1,4 +1,4 @@
-"""Write params.yaml from a profile: `python src/run.py profile micro`; without a name, list them."""
+"""Write params.yaml from a profile: `python src/run.py profile micro`; no name lists them all."""
 
 from pathlib import Path
 

@@ -27,16 +27,16 @@ from guess_or_recall.classifier.saved import load_cnns
 from guess_or_recall.corpus.duplicates import count_duplicates
 from guess_or_recall.corpus.tokenizer import load_tokenizer
 from guess_or_recall.errors import UserError
-from guess_or_recall.files import read_json, read_table, token_column, token_matrix
+from guess_or_recall.files import read_table, token_column, token_matrix
 from guess_or_recall.localization.delta import Pooled, deltas, square
 from guess_or_recall.memorization.taxonomy import TaxonomyTree, classify, tree
-from guess_or_recall.model.load import load_model
+from guess_or_recall.model.load import load_model, model_folder
 from guess_or_recall.model.scoring import score
 from guess_or_recall.params import Params, read_params
 from guess_or_recall.report.sequence import sequence_figure, shown
 from guess_or_recall.report.style import save
 from guess_or_recall.report.tree import condition_text
-from guess_or_recall.stages.features import compute_features
+from guess_or_recall.stages.features import code_detector, compute_features
 from guess_or_recall.stages.figures import thresholds
 
 DATA = Path("data")
@@ -104,7 +104,7 @@ def main(*arguments: str) -> None:
 def tokenizer_folder() -> Path:
     """The tokenizer of the corpus; the model's own where the sequences came as tokens."""
     folder = DATA / "sequences" / "tokenizer"
-    return folder if folder.exists() else Path(read_json(DATA / "model/model.json")["path"])
+    return folder if folder.exists() else model_folder(DATA / "model")
 
 
 def require_layer(layer: int | None, layers: int) -> None:
@@ -181,7 +181,8 @@ def features_of(
         "tokens": token_column(tokens),
         "text": pa.array([tokenizer.decode(tokens[0].tolist())]),
     }
-    made = compute_features(pa.table(columns), params.features.is_code == "magika").to_pandas()
+    detect, _ = code_detector(params.features)
+    made = compute_features(pa.table(columns), detect).to_pandas()
     return made.assign(
         sequence_duplicates=max(duplicates or 1, 1), memorization_score=memorization_score
     )

@@ -24,6 +24,17 @@ from guess_or_recall.errors import UserError, first_line
 
 REPOSITORY = "usvsnsp/semantic-filters"
 KEY = "sequences.semantic_filters"
+PILE = 5_000_000  # rows of each pile split
+MEMORIES = {  # rows of the memories splits
+    "70m": 411_448,
+    "160m": 581_200,
+    "410m": 811_040,
+    "1b": 1_032_872,
+    "1.4b": 1_048_104,
+    "2.8b": 1_355_216,
+    "6.9b": 1_680_296,
+    "12b": 1_871_216,
+}
 SPLITS = ("pile", "memories")  # in this order the first of equal sequence_ids is kept
 ROWS = 16384  # read at once
 PART = 262144  # sorted at once: some 200 MB

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from huggingface_hub import hf_hub_download
 from jaxtyping import Bool
+from tqdm import tqdm
 
 from guess_or_recall.errors import UserError, first_line
 from guess_or_recall.memorization.code import LATEX_PREAMBLE
@@ -56,15 +57,18 @@ def is_code_fasttext(texts: Sequence[str], path: Path) -> Bool[np.ndarray, " n"]
             for code.
     """
     model = load(path)
-    if CODE not in model.get_labels():
-        raise UserError(
-            f"{KEY}: '{path}' has no label Code (it has {', '.join(model.get_labels()[:5])})"
-        )
-    labels, _ = model.predict([re.sub("\n+", " ", text) for text in texts])
-    found = [
-        LATEX_PREAMBLE in text or first == [CODE] for text, first in zip(texts, labels, strict=True)
-    ]
+    known = model.predict("any", k=-1)[0]
+    if CODE not in known:
+        raise UserError(f"{KEY}: '{path}' has no label Code (it has {', '.join(known[:5])})")
+    progress = tqdm(texts, "code", unit=" texts", mininterval=1)
+    found = [LATEX_PREAMBLE in text or first_label(model, text) == CODE for text in progress]
     return np.array(found, dtype=bool)
+
+
+def first_label(model, text: str) -> str:
+    """The likeliest label of a text; none of one without words."""
+    labels, _ = model.predict(re.sub("\n+", " ", text))
+    return labels[0] if labels else ""
 
 
 def load(path: Path):
@@ -73,7 +77,7 @@ def load(path: Path):
         import fasttext
     except ImportError:
         raise UserError(
-            "features.is_code = fasttext needs fastText: pip install fasttext-numpy2"
+            "features.is_code = fasttext needs fastText: pip install fasttext-predict"
         ) from None
     try:
         return fasttext.load_model(str(path))

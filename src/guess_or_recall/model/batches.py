@@ -1,4 +1,4 @@
-"""How many sequences go through a model at once: chosen by its width, halved where they do not fit."""
+"""How many sequences go through a model at once: by its width, halved where they do not fit."""
 
 from collections.abc import Callable
 

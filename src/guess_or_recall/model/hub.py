@@ -18,7 +18,7 @@ from guess_or_recall.errors import UserError, first_line
 WANTED = ["*.json", "model*.safetensors"]  # some repositories hold the weights twice, or pickled
 
 
-def snapshot(name: str, revision: str) -> Path:
+def snapshot(name: str, revision: str, wanted: list[str] = WANTED) -> Path:
     """The folder of a model at a revision: a local folder itself, else the cache of the hub.
 
     What the cache (`HF_HOME`) lacks is downloaded, unless `HF_HUB_OFFLINE=1`.
@@ -26,6 +26,7 @@ def snapshot(name: str, revision: str) -> Path:
     Args:
         name: a local folder, or a repository such as EleutherAI/pythia-70m-deduped.
         revision: a branch, a tag or a commit; a local folder has none.
+        wanted: patterns of the files' names.
 
     Raises:
         UserError: there is no such repository or revision, it asks for a licence to be accepted,
@@ -34,7 +35,7 @@ def snapshot(name: str, revision: str) -> Path:
     if Path(name).is_dir():
         return Path(name)
     try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=WANTED))
+        return Path(snapshot_download(name, revision=revision, allow_patterns=wanted))
     except Exception as error:  # those of the network have no common type
         if getattr(error, "errno", None) == errno.ENOSPC:
             raise

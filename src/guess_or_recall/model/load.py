@@ -107,9 +107,16 @@ def load_model(stage_output: Path) -> PreTrainedModel:
     Raises:
         UserError: see `snapshot` and `load_folder`.
     """
+    pointer, folder = read_json(stage_output / "model.json"), model_folder(stage_output)
+    if pointer.get("source") != "hub":
+        return load_folder(folder)
+    named = f"model.hub: '{pointer['name']}'"
+    return load_folder(folder, pointer["dtype"], pointer["device_map"], named)
+
+
+def model_folder(stage_output: Path) -> Path:
+    """The folder of that model; UserError as `snapshot`."""
     pointer = read_json(stage_output / "model.json")
     if pointer.get("source") != "hub":
-        return load_folder(Path(pointer["path"]))
-    name, commit = pointer["name"], pointer["commit"]
-    folder = snapshot(name, commit or pointer["revision"])
-    return load_folder(folder, pointer["dtype"], pointer["device_map"], f"model.hub: '{name}'")
+        return Path(pointer["path"])
+    return snapshot(pointer["name"], pointer["commit"] or pointer["revision"])

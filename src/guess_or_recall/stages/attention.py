@@ -154,7 +154,7 @@ def read_provenance(params: Attention, pool: Pool) -> dict[str, str | int]:
     inputs = [pool.sequence_ids, pool.tokens, pool.gallery]
     inputs += [pool.unfinished] if pool.unfinished.any() else []
     return {
-        "model": model.get("name", model.get("path")),
+        "model": model.get("name") or model["path"],
         **{key: model[key] for key in ("commit", "dtype") if model.get(key)},
         "weights": model["weights"],
         "inputs": hashlib.sha256(b"".join(array.tobytes() for array in inputs)).hexdigest(),

@@ -153,11 +153,10 @@ def score_table(sequence_id: pa.ChunkedArray, scores: Scores, decoded: bool = Tr
     table = {"sequence_id": sequence_id, **scores._asdict()}
     for name in PERPLEXITIES:
         table[name] = pa.array(table[name], pa.float32())
-    known = token_column(scores.continuation)
-    unknown = None if decoded else pa.array(scores.memorization_score < 1)
-    table["continuation"] = (
-        pc.call_function("if_else", [unknown, None, known]) if unknown is not None else known
-    )
+    table["continuation"] = token_column(scores.continuation)
+    if not decoded:
+        recited = pa.array(scores.memorization_score == 1)
+        table["continuation"] = pc.call_function("if_else", [recited, table["continuation"], None])
     return pa.table(table)
 
 
