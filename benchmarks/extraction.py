@@ -24,8 +24,10 @@ from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, PreTrainedModel
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 from guess_or_recall.attention.extract import extract, pool_shard
+from guess_or_recall.attention.interface import attention_modules, blocks_of, compiled
 from guess_or_recall.attention.pooling import observing, pool_heads
 from guess_or_recall.classifier.grid import architectures
+from guess_or_recall.model.scoring import continuations, forward_passes
 
 SIZES = {  # layers, width, heads
     "70m": (6, 512, 8),
@@ -117,6 +119,16 @@ def pooled(
 
 
 @torch.inference_mode()
+def scored(model: PreTrainedModel, tokens: np.ndarray, batch: int) -> tuple[float, float]:
+    """Sequences a second: the forward passes that find who is memorized, and decoding all 32."""
+    with compiled(blocks_of(model, attention_modules(model))):
+        forward = rate(lambda: forward_passes(model, tokens, batch), len(tokens))
+    first, some = torch.zeros(2 * batch, dtype=torch.int64), tokens[: 2 * batch]
+    decoding = rate(lambda: continuations(model, some, first, 2 * batch), len(some), rounds=1)
+    return forward, decoding
+
+
+@torch.inference_mode()
 def published(model: PreTrainedModel, tokens: torch.Tensor) -> float:
     """All heads of all layers, copied to the host."""
     model.set_attn_implementation("eager")
@@ -149,6 +161,7 @@ def measured(size: str, given: argparse.Namespace) -> dict:
     found["fused"], other = pooled(model, tokens, given.batch, fused=True)
     found["difference"] = float(np.abs(one.astype(np.float32) - other).max())
     found["to_disk"], found["bytes"] = stored(model, given.stored, given.batch)
+    found["scored"], found["decoded"] = scored(model, tokens, given.batch)
     found["published"] = published(model, torch.from_numpy(tokens[: given.published_batch]))
     layers, _, heads = SIZES[size]
     found["published_bytes"] = layers * heads * LENGTH**2 * 2
@@ -192,7 +205,7 @@ def main() -> None:
         shown = {k: round(v, 4 if v < 1 else 1) for k, v in found[size].items() if k != "size"}
         shares = {
             f"{way}_of_limit": round(found[size][way] / found[size]["limit"], 3)
-            for way in ("torch", "fused", "to_disk", "published")
+            for way in ("torch", "fused", "to_disk", "scored", "published")
         }
         print(json.dumps({"size": size} | shown | shares), flush=True)
         torch.cuda.empty_cache()

@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import ROOT
@@ -172,3 +175,64 @@ def test_a_users_mistake_is_one_line(repository, setting, message):
     assert "Traceback" not in said
     lines = [line for line in said.splitlines() if line.startswith("error in")]
     assert len(lines) == 1 and message in lines[0]
+
+
+def published_rows(folder: Path) -> pa.Table:
+    """The sequences of a repository in the 27 columns of the data set semantic-filters."""
+    tables = [folder / f"data/{name}/{name}.parquet" for name in ("sequences", "score", "features")]
+    frames = [pq.read_table(path).to_pandas().set_index("sequence_id") for path in tables]
+    frame = pd.concat(frames, axis=1).reset_index()
+    floats = {f"{name}_perplexity": "float32" for name in ("prompt", "generation", "sequence")}
+    kept = ["sequence_id", "text", "sequence_duplicates", "is_incrementing", "is_repeating"]
+    frame = frame[[*kept, "memorization_score", *floats, "tokens"]].astype(floats)
+    for number in range(16):
+        frame[f"extra_{number}"] = number
+    frame["huffman_coding_length"] = 1.0
+    tokens = pa.array([row.tolist() for row in frame.pop("tokens")], pa.list_(pa.int64()))
+    return pa.Table.from_pandas(frame, preserve_index=False).append_column("tokens", tokens)
+
+
+def test_the_published_data_set_and_a_model_of_the_hub(repository):
+    """The same sequences, published scores and model from elsewhere give the same metrics."""
+    folder = repository.parent / "published"
+    shutil.copytree(repository, folder, symlinks=True)
+    must(folder, "git", "checkout", "-qf", "HEAD")
+    must(folder, "dvc", "checkout", "--force")
+    rows, memorized = published_rows(folder), pc.field("memorization_score") == 1
+    assert rows.num_columns == 27
+    (folder / "filters").mkdir()
+    for split, part in {"pile": rows, "memories": rows.filter(memorized)}.items():
+        pq.write_table(part, folder / f"filters/{split}_deduped_70m-00000-of-00001.parquet")
+    shutil.copytree(folder / "data/model", folder / "net")
+    (folder / "net/corpus.json").unlink()
+    own = [
+        "sequences.source=semantic-filters", "sequences.semantic_filters.path=filters",
+        "sequences.semantic_filters.model=70m", "model.source=hub", "model.hub.name=net",
+        "score.source=published", "features.templates=published",
+    ]  # fmt: skip
+    settings = [word for setting in own for word in ("-S", setting)]
+    said = must(folder, "dvc", "exp", "run", "-n", "published", *settings)
+    assert stages_run(said) == STAGES
+    counts = read(folder, "sequences")
+    assert counts["sequences"] == counts["pile"] == rows.num_rows
+    assert counts["duplicates_dropped"] == counts["memories"] > 0
+    assert read(folder, "score")["reextracted_share"] == 1
+    assert read(folder, "model")["commit"] is None
+    for stage in ("pool", "attention", "evaluate"):
+        assert read(folder, stage) == read(repository, stage)
+    assert read(folder, "label")["sampled"] == read(repository, "label")["sampled"]
+    plan = must(folder, "python", "src/run.py", "plan", "--no-trial")
+    assert f"their union is {read(folder, 'pool')['sequences']:,} sequences, their sum" in plan
+
+
+def test_a_plan_before_and_after(repository):
+    """Exact where features are; at most, before; with times from a trial."""
+    folder = repository.parent / "planned"
+    shutil.copytree(repository, folder, symlinks=True, ignore=shutil.ignore_patterns("data"))
+    before, after = (must(where, "python", "src/run.py", "plan") for where in (folder, repository))
+    assert "at most (exact once `dvc repro features` has run)" in before
+    union = read(repository, "pool")["sequences"]
+    assert f"their union is {union} sequences, their sum" in after
+    assert "at most" not in after.replace("continuations (at most)", "")
+    for line in ("attention", "train, all variants", "disk: ", "memory: "):
+        assert line in before and line in after
