@@ -1,12 +1,12 @@
 """Models of the hub: from its cache, at one commit, without a network."""
 
+import importlib.util
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-import httpx2
 import numpy as np
 import pytest
 import torch
@@ -55,6 +55,7 @@ from guess_or_recall.model.scoring import score
 from guess_or_recall.stages import model as stage
 from tests.conftest import ROOT
 
+HTTP = "httpx2" if importlib.util.find_spec("httpx2") else "httpx"  # of huggingface_hub
 NAME, COMMIT = "org/net", "0123456789abcdef0123456789abcdef01234567"
 SHAPE = {
     "vocab_size": 60,
@@ -288,17 +289,33 @@ def raising(error):
     ],
 )
 def test_what_the_hub_refuses(kind, said, cache, workspace, monkeypatch):
-    response = httpx2.Response(403, request=httpx2.Request("GET", "https://hub.test/x"))
+    http = importlib.import_module(HTTP)
+    response = http.Response(403, request=http.Request("GET", "https://hub.test/x"))
     monkeypatch.setattr(hub, "snapshot_download", raising(kind("no\nno", response=response)))
     assert said in refusal(workspace)
 
 
 def test_no_network_in_the_midst_of_a_download(cache, workspace, monkeypatch):
-    monkeypatch.setattr(hub, "snapshot_download", raising(httpx2.ReadTimeout("read timed out")))
+    late = importlib.import_module(HTTP).ReadTimeout("read timed out")
+    monkeypatch.setattr(
+        hub,
+        "snapshot_download",
+        raising(late),
+    )
     assert "cannot be downloaded (" in refusal(workspace)
     monkeypatch.setattr(hub, "snapshot_download", raising(OSError(28, "No space left")))
     with pytest.raises(OSError, match="No space left"):
         fetched(workspace)
+
+
+def test_a_commit_that_the_cache_holds_whole_is_not_asked_for(cache, workspace, monkeypatch):
+    folder = put(cache, saved(made(), workspace / "net"))
+    monkeypatch.setattr(hub, "snapshot_download", raising(ConnectionError("asked")))
+    assert hub.snapshot(NAME, COMMIT) == folder
+    index = folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"a": "model-1.safetensors"}}))
+    with pytest.raises(UserError, match="is not whole in the cache"):
+        hub.snapshot(NAME, COMMIT)
 
 
 def test_no_name_of_the_hub(cache, workspace):

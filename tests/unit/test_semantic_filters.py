@@ -319,7 +319,7 @@ def test_published_scores_are_taken_over_and_rechecked(study, capsys):
     assert found["sequence_id"].tolist() == known["sequence_id"].tolist()
     for name in ("memorization_score", *scoring.PERPLEXITIES):
         assert found[name].tolist() == known[f"published_{name}"].tolist()
-    assert found["continuation"].isna().all()
+    assert (np.stack(found["continuation"].tolist()) == -1).all()
     said = metrics("score")
     assert (said["sequences"], said["memorized"]) == (85, 35)
     assert (said["rechecked"], said["reextracted_share"]) == (35, 1.0)
@@ -343,7 +343,14 @@ def test_the_model_may_score_all_of_it(study):
     found, known = read("score"), read("sequences")
     memorized = known["published_memorization_score"] == 1
     assert (found["memorization_score"] == 1).tolist() == memorized.tolist()
-    assert found["continuation"].notna().all()
+    assert (np.stack(found["continuation"].tolist()) >= 0).all()
+    said = metrics("score")
+    assert (said["published_agreement"], said["reextracted_share"]) == (1.0, 1.0)
+    new_model(vocabulary=60, layers=2, width=32, heads=4, seed=1).save_pretrained("net")
+    scoring.main()
+    said = metrics("score")
+    assert said["published_agreement"] == round(1 - 35 * (1 - said["reextracted_share"]) / 85, 4)
+    assert said["reextracted_share"] < 0.95
 
 
 def test_the_pool_is_continued_as_if_all_had_been(study):

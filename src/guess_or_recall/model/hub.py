@@ -3,9 +3,10 @@
 import errno
 import hashlib
 import os
+import re
 from pathlib import Path
 
-from huggingface_hub import constants, snapshot_download
+from huggingface_hub import constants, snapshot_download, try_to_load_from_cache
 from huggingface_hub.errors import (
     GatedRepoError,
     HFValidationError,
@@ -14,6 +15,7 @@ from huggingface_hub.errors import (
 )
 
 from guess_or_recall.errors import UserError, first_line
+from guess_or_recall.files import read_json
 
 WANTED = ["*.json", "model*.safetensors"]  # some repositories hold the weights twice, or pickled
 
@@ -34,12 +36,26 @@ def snapshot(name: str, revision: str, wanted: list[str] = WANTED) -> Path:
     """
     if Path(name).is_dir():
         return Path(name)
+    if found := whole_commit(name, revision):
+        return found
     try:
         return Path(snapshot_download(name, revision=revision, allow_patterns=wanted))
     except Exception as error:  # those of the network have no common type
         if getattr(error, "errno", None) == errno.ENOSPC:
             raise
         raise UserError(f"model.hub: {complaint(name, revision, error)}") from None
+
+
+def whole_commit(name: str, revision: str) -> Path | None:
+    """The folder of a commit that the cache holds whole: then nothing is asked of the hub."""
+    if not re.fullmatch("[0-9a-f]{40}", revision):
+        return None
+    config = try_to_load_from_cache(name, "config.json", constants.HF_HUB_CACHE, revision)
+    if not isinstance(config, str):
+        return None
+    folder, index = Path(config).parent, Path(config).with_name("model.safetensors.index.json")
+    shards = read_json(index)["weight_map"].values() if index.exists() else ["model.safetensors"]
+    return folder if all((folder / shard).exists() for shard in shards) else None
 
 
 def complaint(name: str, revision: str, error: Exception) -> str:

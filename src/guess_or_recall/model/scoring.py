@@ -14,6 +14,7 @@ from guess_or_recall.model.batches import in_batches
 
 PREFIX = 32
 LENGTH = 64
+UNKNOWN = -1  # in the place of each token of a continuation that was not decoded
 
 
 class Scores(NamedTuple):

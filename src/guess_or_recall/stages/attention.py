@@ -38,7 +38,7 @@ from guess_or_recall.files import (
 )
 from guess_or_recall.model.batches import sequences_at_once
 from guess_or_recall.model.load import device, load_model
-from guess_or_recall.model.scoring import LENGTH, PREFIX, score
+from guess_or_recall.model.scoring import LENGTH, PREFIX, UNKNOWN, score
 from guess_or_recall.params import Attention, read_params
 
 DATA = Path("data")
@@ -122,11 +122,10 @@ def read_pool() -> Pool:
 def known_continuations(
     column: pa.ChunkedArray, tokens: Int32[np.ndarray, "n 64"]
 ) -> tuple[Int32[np.ndarray, "n 32"], Bool[np.ndarray, " n"]]:
-    """The model's continuations, the true suffix where they are null; and which are not null."""
-    is_known = column.is_valid().to_numpy()
-    continuation = tokens[:, PREFIX:].copy()
-    continuation[is_known] = token_matrix(column.drop_null())
-    return continuation, is_known
+    """The model's continuations, the true suffix where they are unknown; and which are known."""
+    continuation = token_matrix(column)
+    is_known = continuation[:, 0] != UNKNOWN
+    return np.where(is_known[:, None], continuation, tokens[:, PREFIX:]), is_known
 
 
 def continued(

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
@@ -29,7 +28,7 @@ from guess_or_recall.files import (
 )
 from guess_or_recall.model.batches import sequences_at_once, worth_compiling
 from guess_or_recall.model.load import load_model
-from guess_or_recall.model.scoring import LENGTH, PREFIX, Scores, check_vocabulary, score
+from guess_or_recall.model.scoring import LENGTH, PREFIX, UNKNOWN, Scores, check_vocabulary, score
 from guess_or_recall.params import Score, read_params
 
 SEQUENCES = Path("data/sequences/sequences.parquet")
@@ -86,7 +85,21 @@ def measure(settings: Score) -> dict:
                 write_table(part, score_table(sequences["sequence_id"][rows], found, decoded))
         scores = pa.concat_tables(pq.read_table(part) for part in parts)
         write_table(OUTPUT, scores)
-    return summary(sequences, scores["memorization_score"])
+    agreed = agreement(scores["memorization_score"].to_numpy() == 1)
+    return summary(sequences, scores["memorization_score"]) | agreed
+
+
+def agreement(memorized: Bool[np.ndarray, " n"]) -> dict[str, float]:
+    """Share of the sequences on which a published score, where there is one, says the same."""
+    name = "published_memorization_score"
+    if name not in pq.read_schema(SEQUENCES).names:
+        return {}
+    published = read_table(SEQUENCES, pa.schema([PUBLISHED.field(name)]))[name].to_numpy() == 1
+    both = (memorized & published).sum() / max(published.sum(), 1)
+    return {
+        "published_agreement": round(float(np.mean(memorized == published)), 4),
+        "reextracted_share": round(float(both), 4),
+    }
 
 
 def batches_of(model: PreTrainedModel, settings: Score) -> tuple[int, int]:
@@ -104,7 +117,7 @@ def quick(model: PreTrainedModel, sequences: int, batch: int) -> AbstractContext
 def take_over(settings: Score, seed: int) -> dict:
     """Take the published scores over and recheck some with the model; return what to report.
 
-    The model's continuations stay null: the stage `attention` makes those that it needs.
+    The model's continuations stay unknown: the stage `attention` makes those that it needs.
     """
     sequences = read_table(SEQUENCES, PUBLISHED)
     scores = sequences["published_memorization_score"]
@@ -120,7 +133,7 @@ def published_parts(sequences: pa.Table) -> Iterator[pa.Table]:
         part = sequences.slice(start, PART)
         names = ("memorization_score", *PERPLEXITIES)
         columns = {name: part[f"published_{name}"] for name in names}
-        columns["continuation"] = pa.nulls(len(part), pa.list_(pa.int32(), LENGTH - PREFIX))
+        columns["continuation"] = token_column(np.full((len(part), LENGTH - PREFIX), UNKNOWN))
         yield pa.table({"sequence_id": part["sequence_id"], **columns})
 
 
@@ -149,14 +162,12 @@ def recheck(memorized: Int[np.ndarray, " n"], settings: Score, seed: int) -> dic
 
 
 def score_table(sequence_id: pa.ChunkedArray, scores: Scores, decoded: bool = True) -> pa.Table:
-    """A row per sequence: its id, its scores, the model's continuation (null if not decoded)."""
+    """A row per sequence: its id, its scores, its continuation (`UNKNOWN` if not decoded)."""
     table = {"sequence_id": sequence_id, **scores._asdict()}
     for name in PERPLEXITIES:
         table[name] = pa.array(table[name], pa.float32())
-    table["continuation"] = token_column(scores.continuation)
-    if not decoded:
-        recited = pa.array(scores.memorization_score == 1)
-        table["continuation"] = pc.call_function("if_else", [recited, table["continuation"], None])
+    known = decoded | (scores.memorization_score == 1)[:, None]
+    table["continuation"] = token_column(np.where(known, scores.continuation, UNKNOWN))
     return pa.table(table)
 
 
