@@ -159,7 +159,7 @@ def tokens():
 def test_attention_of_every_architecture_from_the_cache(name, cache, workspace, tokens):
     put(cache, saved(made(name), workspace / "net"))
     model = fetched(workspace)
-    ids = torch.from_numpy(tokens.astype(np.int64))
+    ids = torch.from_numpy(tokens.astype(np.int64)).to(model.device)
     both, every = pooled_attention(model, ids).float(), full_attention(model, ids)
     model.set_attn_implementation("eager")
     with torch.no_grad():

@@ -75,11 +75,8 @@ def main(*arguments: str) -> None:
     Raises:
         UserError: the model cannot be found, or the disk cannot hold what will be made.
     """
-    given, params, console = (
-        parser().parse_args(arguments),
-        read_params(),
-        Console(highlight=False, soft_wrap=True),
-    )
+    given, params = parser().parse_args(arguments), read_params()
+    console = Console(highlight=False, soft_wrap=True)
     config, dtype = config_of(params), getattr(torch, dtype_of(params))
     shape, needs = shape_of(config), needs_of(params)
     weights = shape.parameters * dtype.itemsize
