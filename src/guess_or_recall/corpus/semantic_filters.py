@@ -6,6 +6,7 @@ Recollect" (Prashanth et al. 2024). Millions of rows are read in batches and sor
 disk, so that memory does not grow with them.
 """
 
+import errno
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,7 +96,9 @@ def find_folder(path: str | None, revision: str, model: str) -> tuple[Path, dict
         found = snapshot_download(
             REPOSITORY, repo_type="dataset", revision=revision, allow_patterns=patterns(model)
         )
-    except (OSError, ValueError) as error:
+    except Exception as error:  # those of the network have no common type
+        if getattr(error, "errno", None) == errno.ENOSPC:
+            raise
         raise UserError(
             f"{REPOSITORY} at revision '{revision}' cannot be fetched from the Hugging Face hub "
             f"({type(error).__name__}: {first_line(error)}): {way_out(model)}"
