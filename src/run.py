@@ -25,12 +25,17 @@ STAGES = {
     "figures": "every figure",
 }
 COMMANDS = {
+    "draw": "figures of a subset, without data/attention: `python src/run.py draw small.h5`",
     "extract": "attention on several GPUs: `python src/run.py extract 1/4`",
     "plan": "what params.yaml will take: sequences, bytes, memory, time: `python src/run.py plan`",
     "profile": "write params.yaml from a profile: `python src/run.py profile micro`",
     "sequence": "one sequence and where the CNNs look: `python src/run.py sequence TEXT`",
+    "status": "where the jobs of a chain stand: `python src/run.py status`",
+    "submit": "submit sweeps to SLURM: `python src/run.py submit benchmark`",
+    "subset": "attention of a few sequences, a small file: `python src/run.py subset small.h5`",
     "sweep": "run sweeps of sweeps.yaml as DVC experiments: `python src/run.py sweep benchmark`",
     "tables": "tables and figures of sweeps: `python src/run.py tables benchmark rho`",
+    "track": "report the curves of data/train to wandb again: `python src/run.py track`",
 }
 ROOM = "free the GPU, take a smaller batch in params.yaml, or a larger GPU"
 

@@ -1,6 +1,12 @@
 """Shared helpers of the tests."""
 
+import fcntl
 import os
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -14,6 +20,12 @@ install_import_hook("guess_or_recall", CHECKER)
 ROOT = Path(__file__).parents[1]
 os.environ["PYTHONPATH"] = str(ROOT / "src")  # for the processes that tests start
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # as src/run.py sets it
+NO_NETWORK = {
+    "http_proxy": "http://127.0.0.1:9",
+    "https_proxy": "http://127.0.0.1:9",
+    "no_proxy": "127.0.0.1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 
 
 @pytest.fixture
@@ -22,3 +34,78 @@ def workspace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GUESS_OR_RECALL_SCRATCH", str(tmp_path / ".scratch"))
     return tmp_path
+
+
+def environment(**more: str) -> dict[str, str]:
+    """What a user of the repository has: its programs in PATH; nothing outside this machine."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("GUESS_", "DVC_", "WANDB_", "AWS_", "SLURM_"))
+        and key != "PYTHONPATH"
+    }
+    return kept | NO_NETWORK | {"PATH": path} | more
+
+
+def run(folder: Path, *command: str, **more: str) -> subprocess.CompletedProcess:
+    """Run a command in a repository; its output is text."""
+    return subprocess.run(
+        command, cwd=folder, env=environment(**more), capture_output=True, text=True, check=False
+    )
+
+
+def must(folder: Path, *command: str, **more: str) -> str:
+    """What a command says that must succeed."""
+    done = run(folder, *command, **more)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def new_repository(folder: Path) -> Path:
+    """This repository as it stands, in a folder of its own, on the micro profile; nothing run."""
+    for file in must(ROOT, "git", "ls-files", "-co", "--exclude-standard").splitlines():
+        if (ROOT / file).is_file():
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / file, folder / file)
+    (folder / "dvc.lock").unlink(missing_ok=True)
+    must(folder, "git", "init", "-q", "-b", "main")
+    must(folder, "git", "config", "user.email", "tests@example.org")
+    must(folder, "git", "config", "user.name", "tests")
+    must(folder, "python", "src/run.py", "profile", "micro")
+    return folder
+
+
+def commit(folder: Path) -> None:
+    """Commit all that differs."""
+    must(folder, "git", "add", "-A")
+    must(folder, "git", "commit", "-qm", "micro")
+
+
+@pytest.fixture(scope="session")
+def micro(tmp_path_factory):
+    """The micro study after `dvc repro`, committed: made once for all workers, to be copied."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder = shared / "micro" / "guess-or-recall"
+    with open(shared / "micro.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            made = new_repository(shared / "micro.new" / "guess-or-recall")
+            must(made, "dvc", "repro")
+            commit(made)
+            made.parent.rename(folder.parent)
+    return folder
+
+
+def copy_of(repository: Path, folder: Path) -> Path:
+    """A repository of its own, with all that another has."""
+    return Path(shutil.copytree(repository, folder / "guess-or-recall", symlinks=True))
+
+
+def blocks(heading: str) -> list[str]:
+    """Blocks of commands below a heading of the README, up to the next heading."""
+    text = (ROOT / "README.md").read_text()
+    section = re.split(rf"^#+ {heading}\n", text, flags=re.MULTILINE)[1]
+    section = re.split(r"^#+ ", section, flags=re.MULTILINE)[0]
+    return [textwrap.dedent(one) for one in re.findall(r"(?:^    .+\n)+", section, re.MULTILINE)]

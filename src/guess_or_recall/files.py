@@ -141,13 +141,26 @@ def content_hash(*paths: Path) -> str:
     return digest.hexdigest()
 
 
-def scratch_root() -> Path:
-    """Folder of all scratch folders: beside dvc.yaml, the same one for `dvc exp run --temp`."""
+def repository() -> Path:
+    """Folder of dvc.yaml; from a workspace of `dvc exp run --temp`, that of the repository."""
     here = Path.cwd()
     for parent in here.parents:
         if parent.parts[-3:] == (".dvc", "tmp", "exps"):
-            here = parent.parents[2]
-    return Path(os.environ.get("GUESS_OR_RECALL_SCRATCH", here / ".scratch"))
+            return parent.parents[2]
+    return here
+
+
+def scratch_root() -> Path:
+    """Folder of all scratch folders; GUESS_OR_RECALL_SCRATCH lets several clones share one."""
+    return Path(os.environ.get("GUESS_OR_RECALL_SCRATCH", repository() / ".scratch"))
+
+
+def work_name(stage: str, *matters: object) -> str:
+    """A name for a stage's work, another one where anything that it depends on differs."""
+    versions = [version("torch"), version("transformers")]
+    code = content_hash(*sorted(Path(__file__).parent.rglob("*.py")))
+    work = json.dumps([stage, *matters, versions, code], sort_keys=True, default=str)
+    return f"{stage}-{hashlib.sha256(work.encode()).hexdigest()[:16]}"
 
 
 @contextmanager
@@ -166,11 +179,7 @@ def scratch(
 
     A second process with the same work waits here until the first has ended.
     """
-    versions = [version("torch"), version("transformers")]
-    code = content_hash(*sorted(Path(__file__).parent.rglob("*.py")))
-    work = json.dumps([stage, *matters, versions, code], sort_keys=True, default=str)
-    key = hashlib.sha256(work.encode())
-    folder = scratch_root() / f"{stage}-{key.hexdigest()[:16]}"
+    folder = scratch_root() / work_name(stage, *matters)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with locked(folder.with_suffix(".lock"), shared):
         folder.mkdir(exist_ok=True)

@@ -1,10 +1,7 @@
 """The whole pipeline under real DVC, on the micro profile, without a network."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -13,50 +10,18 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import copy_of, must, run
 
 STAGES = [
     "sequences", "model", "score", "features", "pool", "attention", "label", "train", "evaluate",
     "localize", "ablate", "figures",
 ]  # fmt: skip
-NO_NETWORK = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
-OWN = {key: value for key, value in os.environ.items() if not key.startswith(("GUESS_", "DVC_"))}
-
-
-def run(folder: Path, *command: str) -> subprocess.CompletedProcess:
-    """Run a command of the environment in a workspace; its output is text."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = OWN | NO_NETWORK | {"PATH": path}
-    environment.pop("PYTHONPATH", None)
-    return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-
-
-def must(folder: Path, *command: str) -> str:
-    done = run(folder, *command)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
-def repository(tmp_path_factory):
-    """A clone of the repository as it stands, switched to the micro profile, after `dvc repro`."""
-    folder = tmp_path_factory.mktemp("clone") / "guess-or-recall"
-    listed = must(ROOT, "git", "ls-files", "-co", "--exclude-standard").splitlines()
-    for file in listed:
-        if (ROOT / file).is_file():
-            (folder / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / file, folder / file)
-    (folder / "dvc.lock").unlink(missing_ok=True)
-    must(folder, "git", "init", "-q")
-    must(folder, "git", "config", "user.email", "tests@example.org")
-    must(folder, "git", "config", "user.name", "tests")
-    must(folder, "python", "src/run.py", "profile", "micro")
-    must(folder, "dvc", "repro")
-    must(folder, "git", "add", "-A")
-    must(folder, "git", "commit", "-qm", "micro")
-    return folder
+def repository(micro, tmp_path_factory):
+    """The micro study after `dvc repro`."""
+    return copy_of(micro, tmp_path_factory.mktemp("clone"))
 
 
 def stages_run(output: str) -> list[str]:

@@ -2,53 +2,36 @@
 
 import fcntl
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from tests.conftest import ROOT
+from tests import conftest
+from tests.conftest import commit, copy_of, environment, must
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    """The micro study up to its attention, in a repository of its own."""
-    folder = tmp_path_factory.mktemp("study") / "guess-or-recall"
-    for file in git(ROOT, "ls-files", "-co", "--exclude-standard").splitlines():
-        if (ROOT / file).is_file():
-            (folder / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / file, folder / file)
-    (folder / "dvc.lock").unlink(missing_ok=True)
-    git(folder, "init", "-q")
-    git(folder, "config", "user.email", "tests@example.org")
-    git(folder, "config", "user.name", "tests")
-    run(folder, "src/run.py", "profile", "micro")
+def study(micro, tmp_path_factory):
+    """The micro study with small sweeps."""
+    folder = copy_of(micro, tmp_path_factory.mktemp("study"))
     (folder / "sweeps.yaml").write_text(
         "small:\n  - {taxonomy: [guess, recite], rho: [0.4, 0.5]}\n"
         "far:\n  - {taxonomy: guess, rho: 0.9}\n"
     )
-    run(folder, "-m", "dvc", "repro")
-    git(folder, "add", "-A")
-    git(folder, "commit", "-qm", "micro")
+    commit(folder)
     return folder
 
 
 def git(folder, *arguments):
-    ran = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout
+    return must(folder, "git", *arguments)
 
 
 def run(folder, *arguments, code=0):
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    command, environment = [sys.executable, *arguments], os.environ | {"PATH": path}
-    environment.pop("PYTHONPATH", None)
-    ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    ran = conftest.run(folder, sys.executable, *arguments)
     assert ran.returncode == code, ran.stdout + ran.stderr
     return ran.stdout + ran.stderr
 
@@ -128,14 +111,10 @@ def test_an_experiment_with_other_params(study):
 
 def interrupt(folder, prefix, number, sent):
     """Start a sweep and end it by a signal once `number` of its experiments are recorded."""
-    environment = os.environ | {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    }
-    environment.pop("PYTHONPATH", None)
     process = subprocess.Popen(
         [sys.executable, "src/run.py", "sweep", "small", "--prefix", prefix],
         cwd=folder,
-        env=environment,
+        env=environment(),
         start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job may ignore it
         stdout=subprocess.PIPE,

@@ -13,13 +13,15 @@ SWEEPS = read_sweeps([], ROOT / "sweeps.yaml")
 
 
 def names(sweep):
-    return [each.name for each in expand(SWEEPS[sweep], BASE)]
+    return [each.name for each in expand({sweep: SWEEPS[sweep]}, BASE)]
 
 
 def test_the_benchmark_is_the_papers_54():
     found = names("benchmark")
     assert len(found) == len(set(found)) == 54
-    assert {each.params.taxonomy for each in expand(SWEEPS["benchmark"], BASE)} == set(TREES)
+    assert {
+        each.params.taxonomy for each in expand({"benchmark": SWEEPS["benchmark"]}, BASE)
+    } == set(TREES)
     assert [name for name in found if "delta" not in name] == [
         "reconstruct",
         "guess-rho0.5",
@@ -36,12 +38,15 @@ def test_the_study_of_rho_is_the_papers_27():
 
 
 def test_both_together_share_one_variant():
-    grids = SWEEPS["benchmark"] + SWEEPS["rho"]
-    assert len(expand(grids, BASE)) == 80
+    found = expand({name: SWEEPS[name] for name in ("benchmark", "rho")}, BASE, "x-")
+    assert len(found) == 80
+    groups = {each.name: each.sweep for each in found}
+    assert groups["x-guess-rho0.5"] == "x-benchmark"  # the first that has it
+    assert groups["x-guess-rho0.4"] == "x-rho"
 
 
 def test_repeats_differ_in_their_seed_alone():
-    found = expand(SWEEPS["repeats"], BASE)
+    found = expand({"repeats": SWEEPS["repeats"]}, BASE)
     assert len(found) == 15
     assert {each.params.train.seed for each in found} == {42, 43, 44, 45, 46}
     assert len({each.variant for each in found}) == 3
@@ -63,7 +68,9 @@ def test_thresholds_have_one_form():
 def test_names_do_not_depend_on_params_that_are_swept():
     other = BASE.replace("delta: 50 ", "delta: 1000 ").replace("taxonomy: guess", "taxonomy: code")
     assert other != BASE
-    assert [each.name for each in expand(SWEEPS["benchmark"], other)] == names("benchmark")
+    assert [each.name for each in expand({"benchmark": SWEEPS["benchmark"]}, other)] == names(
+        "benchmark"
+    )
 
 
 @pytest.mark.parametrize(
@@ -78,7 +85,7 @@ def test_names_do_not_depend_on_params_that_are_swept():
 )
 def test_wrong_grids(grid, message):
     with pytest.raises(UserError, match=message):
-        expand([grid], BASE)
+        expand({"one": [grid]}, BASE)
 
 
 def test_unknown_sweep_names_those_that_are_there():

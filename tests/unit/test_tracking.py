@@ -44,6 +44,13 @@ def offline_run(folder):
     return whole, [line["history"]["item"] for line in lines if line["type"] == "history"]
 
 
+def group_of(path):
+    """The group of an offline run."""
+    lines = [json.loads(line) for line in inspect(path).splitlines()]
+    [run] = [line["run"] for line in lines if line["type"] == "run"]
+    return run.get("run_group")
+
+
 def inspect(path, *options):
     command = [Path(sys.executable).with_name("wandb"), "leet", "inspect", "--json", *options, path]
     return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
@@ -94,6 +101,29 @@ with tracked("offline", "n", {}, Path()) as report:
     assert rows[0]["k6-f10-mean/min_f1"] == 0.25
     assert whole["state"] not in ("running", "finished")
     assert whole["exit_code"] == 1
+
+
+def test_work_that_is_taken_up_again_is_one_run_of_its_group(tmp_path):
+    """A run killed with its first row, and the next attempt, which reports that row again."""
+    code = """
+with tracked("offline", "n", {}, Path("elsewhere"), "train-1", GROUP) as report:
+    report(ROW)
+    print("ready", flush=True)
+    time.sleep(SECONDS)
+    report(ROW | {"epoch": 2})
+"""
+    where = {"WANDB_DIR": str(tmp_path), "WANDB_RUN_GROUP": "of the environment"}
+    first = run(code.replace("GROUP", "None").replace("SECONDS", "60"), tmp_path, **where)
+    assert first.stdout.readline() == "ready\n"
+    first.kill()
+    first.communicate()
+    assert len(list(tmp_path.glob("wandb/offline-run-*-train-1"))) == 1
+    for group, expected in (("None", "of the environment"), ("'rho'", "rho")):
+        again = run(code.replace("GROUP", group).replace("SECONDS", "0"), tmp_path, **where)
+        again.communicate(timeout=60)
+        _, rows = offline_run(tmp_path)  # of one run
+        assert [row["epoch"] for row in rows] == [1, 2]
+        assert group_of(next(tmp_path.glob("wandb/offline-run-*/run-*.wandb"))) == expected
 
 
 @pytest.mark.parametrize(

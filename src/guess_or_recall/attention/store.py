@@ -3,7 +3,8 @@
 A folder holds `shard-00000.h5` ... , with datasets sequence_id int64 [n], mean and max float16
 [n, layers, packed], the virtual view `view.h5` over them for other programs, and
 `provenance.json`. Every file says in its attributes what it was made from; every block of patterns
-has a checksum (fletcher32), so that damaged values are never read.
+has a checksum (fletcher32), so that damaged values are never read. A subset (see `subset`) is read
+in the place of a folder, and of a gallery.
 """
 
 import hashlib
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from jaxtyping import Float16, Int, Int32, Int64
+from jaxtyping import Float16, Int, Int32, Int64, Shaped
 
 from guess_or_recall.errors import UserError
 from guess_or_recall.files import atomic, read_json, write_json
@@ -25,6 +26,7 @@ WAY_OUT = (
     "`dvc checkout --force` restores it (or `dvc pull`, where there is a remote), "
     "`dvc repro attention` makes it again"
 )
+MAKE_SUBSET = "`python src/run.py subset` makes it, where data/attention is"
 
 
 def key_of(provenance: dict) -> str:
@@ -38,16 +40,16 @@ def shard_path(folder: Path, index: int) -> Path:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[h5py.File]:
+def opened(path: Path, way_out: str = WAY_OUT) -> Iterator[h5py.File]:
     """Open an HDF5 file to read it; what HDF5 cannot read in the block is a UserError."""
     if not path.exists():
-        raise UserError(f"{path} is missing: {WAY_OUT}")
+        raise UserError(f"{path} is missing: {way_out}")
     try:
         with h5py.File(path, "r") as file:
             yield file
     except (OSError, KeyError, RuntimeError) as error:
         cause = str(error.args[0]) if error.args else type(error).__name__
-        raise UserError(f"{path} is truncated or corrupt ({cause}): {WAY_OUT}") from None
+        raise UserError(f"{path} is truncated or corrupt ({cause}): {way_out}") from None
 
 
 def dataset(file: h5py.File, name: str) -> h5py.Dataset:
@@ -158,21 +160,47 @@ def shape_of(path: Path, name: str) -> tuple[tuple[int, ...], np.dtype]:
 
 
 def read_pooled(
-    folder: Path, sequence_ids: Int[np.ndarray, " n"], pooling: str
+    store: Path, sequence_ids: Int[np.ndarray, " n"], pooling: str
 ) -> Float16[np.ndarray, "n layers packed"]:
     """Read pooled attention patterns in the order asked for; an id may be asked for twice.
 
     Rows are read in the order of the files, neighbours at once, straight into the result.
+
+    Args:
+        store: a folder of shards, or the file of a subset.
+        sequence_ids: of the sequences asked for.
+        pooling: mean or max, over heads.
 
     Raises:
         UserError: an id is not in the store, or a shard is missing, damaged or of another origin.
     """
     if pooling not in POOLINGS:
         raise UserError(f"pooling '{pooling}' is unknown: choose one of {', '.join(POOLINGS)}")
+    return (read_file if store.is_file() else read_shards)(store, sequence_ids, pooling)
+
+
+def read_file(
+    path: Path, sequence_ids: Int[np.ndarray, " n"], pooling: str
+) -> Float16[np.ndarray, "n layers packed"]:
+    """Read pooled attention patterns of a subset; see `read_pooled`."""
+    extend = "`python src/run.py subset --ids` takes them too, where data/attention is"
+    with opened(path, MAKE_SUBSET) as file:
+        stored, values = dataset(file, "sequence_id")[:], dataset(file, pooling)
+        rows = find_rows(path, stored, sequence_ids, extend)
+        pooled = np.empty((len(rows), *values.shape[1:]), np.float16)
+        read_rows(values, rows, pooled, np.arange(len(rows)))
+    return pooled
+
+
+def read_shards(
+    folder: Path, sequence_ids: Int[np.ndarray, " n"], pooling: str
+) -> Float16[np.ndarray, "n layers packed"]:
+    """Read pooled attention patterns of a folder; see `read_pooled`."""
     provenance = read_json(folder / "provenance.json")
     paths = [shard_path(folder, index) for index in range(provenance["shards"])]
     stored = [stored_ids(path, provenance["key"]) for path in paths]
-    rows = find_rows(folder, np.concatenate(stored), sequence_ids)
+    extend = "extend `pool` in params.yaml, then `dvc repro`"
+    rows = find_rows(folder, np.concatenate(stored), sequence_ids, extend)
     pooled = np.empty((len(rows), provenance["layers"], provenance["packed"]), np.float16)
     ends = np.cumsum([len(ids) for ids in stored])
     shard = np.searchsorted(ends, rows, side="right")
@@ -192,7 +220,7 @@ def stored_ids(path: Path, key: str) -> Int64[np.ndarray, " n"]:
 
 
 def find_rows(
-    folder: Path, stored: Int64[np.ndarray, " stored"], asked: Int[np.ndarray, " n"]
+    store: Path, stored: Int64[np.ndarray, " stored"], asked: Int[np.ndarray, " n"], way_out: str
 ) -> Int64[np.ndarray, " n"]:
     """Row of every id asked for among the stored ones; UserError where one is not stored."""
     order = np.argsort(stored, kind="stable")
@@ -201,8 +229,8 @@ def find_rows(
     absent = np.flatnonzero(stored[rows] != asked)
     if len(absent):
         raise UserError(
-            f"{folder} lacks {len(absent)} of {len(asked)} sequences, the first of them "
-            f"{asked[absent[0]]}: extend `pool` in params.yaml, then `dvc repro`"
+            f"{store} lacks {len(absent)} of {len(asked)} sequences, the first of them "
+            f"{asked[absent[0]]}: {way_out}"
         )
     return rows
 
@@ -218,7 +246,8 @@ def read_rows(
     rows, places = rows[order], places[order]
     breaks = np.flatnonzero(np.diff(rows) != 1) + 1
     for run, where in zip(np.split(rows, breaks), np.split(places, breaks), strict=True):
-        out[where] = source[run[0] : run[-1] + 1]
+        if len(run):
+            out[where] = source[run[0] : run[-1] + 1]
 
 
 def write_gallery(
@@ -231,10 +260,13 @@ def write_gallery(
     """Write the attention patterns [query, key] of every head of a few sequences, compressed."""
     with created(path, provenance) as file:
         for name, values in zip(GALLERY, (sequence_ids, attention, tokens), strict=True):
-            chunks = (1, *values.shape[1:])
-            file.create_dataset(
-                name, data=values, chunks=chunks, compression="gzip", shuffle=True, fletcher32=True
-            )
+            write_compressed(file, name, values)
+
+
+def write_compressed(file: h5py.File, name: str, values: Shaped[np.ndarray, "n *rest"]) -> None:
+    """Add a dataset, compressed, one sequence a chunk."""
+    options = {"compression": "gzip", "shuffle": True, "fletcher32": True}
+    file.create_dataset(name, data=values, chunks=(1, *values.shape[1:]), **options)
 
 
 def read_gallery(
@@ -244,7 +276,22 @@ def read_gallery(
     Float16[np.ndarray, "g layers heads length length"],
     Int32[np.ndarray, "g length"],
 ]:
-    """Read the sequence ids, the attention patterns [query, key] and the tokens of a gallery."""
+    """Read the sequence ids, the attention patterns [query, key] and the tokens of a gallery.
+
+    Of a subset, the mean over heads is the one head.
+    """
     with opened(path) as file:
-        sequence_ids, attention, tokens = (dataset(file, name)[:] for name in GALLERY)
-    return sequence_ids, attention, tokens
+        sequence_ids, tokens = dataset(file, "sequence_id")[:], dataset(file, "tokens")[:]
+        if "attention" in file:
+            return sequence_ids, dataset(file, "attention")[:], tokens
+        return sequence_ids, one_head(dataset(file, "mean")[:], tokens.shape[1]), tokens
+
+
+def one_head(
+    packed: Float16[np.ndarray, "g layers packed"], length: int
+) -> Float16[np.ndarray, "g layers heads=1 length length"]:
+    """Packed patterns (see `triangle`) as squares, zero above the diagonal."""
+    patterns = np.zeros((*packed.shape[:2], 1, length, length), np.float16)
+    query, key = np.tril_indices(length)
+    patterns[..., query, key] = packed[:, :, None]
+    return patterns

@@ -1,11 +1,13 @@
 """Curves of a training in wandb: one run a variant, with all its CNNs in it.
 
-Offline runs lie in ./wandb (`wandb sync` uploads them). The files of the stage are the record of
-truth and wandb a copy: nothing here may stop or delay the pipeline.
+Offline runs lie in wandb/ of the folder given, or of WANDB_DIR (`wandb sync` uploads them). The
+files of the stage are the record of truth and wandb a copy: nothing here may stop or delay the
+pipeline.
 """
 
 import netrc
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -21,7 +23,14 @@ PATIENCE = 5  # seconds that a server may take to answer
 
 
 @contextmanager
-def tracked(mode: Mode, name: str, config: dict, folder: Path) -> Iterator[Callable[[dict], None]]:
+def tracked(
+    mode: Mode,
+    name: str,
+    config: dict,
+    folder: Path,
+    run_id: str | None = None,
+    group: str | None = None,
+) -> Iterator[Callable[[dict], None]]:
     """Open a run and give the function that reports a row of the history to it.
 
     SIGTERM ends the block with SystemExit, so that the run is finished and nothing is lost.
@@ -31,12 +40,17 @@ def tracked(mode: Mode, name: str, config: dict, folder: Path) -> Iterator[Calla
             server is found.
         name: of the run.
         config: parameters to show beside the curves.
-        folder: where `wandb/` is made.
+        folder: where `wandb/` is made, unless WANDB_DIR says otherwise.
+        run_id: a run of this id that is there already is replaced by this one, so that work which
+            was killed and taken up again is one run.
+        group: of runs, such as the sweep; WANDB_RUN_GROUP if none.
     """
     if mode == "disabled":
         yield lambda row: None
         return
-    run = start(mode, name, config, folder)
+    folder = Path(os.environ.get("WANDB_DIR", folder))
+    remove_earlier(folder, run_id)
+    run = start(mode, name=name, config=config, dir=str(folder), id=run_id, group=group)
     run.define_metric("epoch")
     run.define_metric("*", step_metric="epoch")
     try:
@@ -48,30 +62,38 @@ def tracked(mode: Mode, name: str, config: dict, folder: Path) -> Iterator[Calla
     run.finish()
 
 
+def remove_earlier(folder: Path, run_id: str | None) -> None:
+    """Remove the offline runs of this id: what they hold is reported again."""
+    if run_id:
+        for path in folder.glob(f"wandb/offline-run-*-{run_id}"):
+            shutil.rmtree(path)
+
+
 def curves(row: dict) -> dict:
     """A row of the history as points of one CNN's curves."""
     points = {f"{row['cnn']}/{key}": value for key, value in row.items() if key != "cnn"}
     return {"epoch": points.pop(f"{row['cnn']}/epoch"), **points}
 
 
-def start(mode: Mode, name: str, config: dict, folder: Path):
+def start(mode: Mode, **given):
     """Start a run; offline where online fails."""
     import wandb  # takes half a second, which a disabled run should not
 
+    given |= {"project": "guess-or-recall", "settings": quiet(wandb)}
     if mode == "online":
         trouble = obstacle(wandb.setup().settings.base_url)
         if not trouble:
             try:
-                return wandb.init(mode="online", **settings(wandb, name, config, folder))
+                return wandb.init(mode="online", resume="allow", **given)
             except wandb.Error as error:
                 trouble = " ".join(str(error).split())
         print(f"warning: wandb goes on offline: {trouble}", file=sys.stderr)
-    return wandb.init(mode="offline", **settings(wandb, name, config, folder))
+    return wandb.init(mode="offline", **given)
 
 
-def settings(wandb, name: str, config: dict, folder: Path) -> dict:
-    """Arguments of `wandb.init`: nothing is watched or captured, and nothing waits long."""
-    quiet = wandb.Settings(
+def quiet(wandb):
+    """Settings under which nothing is watched or captured, and nothing waits long."""
+    return wandb.Settings(
         console="off",
         disable_code=True,
         disable_git=True,
@@ -87,13 +109,6 @@ def settings(wandb, name: str, config: dict, folder: Path) -> dict:
         x_graphql_retry_max=2,
         x_graphql_timeout_seconds=PATIENCE,
     )
-    return {
-        "project": "guess-or-recall",
-        "name": name,
-        "config": config,
-        "dir": str(folder),
-        "settings": quiet,
-    }
 
 
 def obstacle(base_url: str) -> str | None:

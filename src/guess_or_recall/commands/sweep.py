@@ -24,6 +24,7 @@ from guess_or_recall.memorization.taxonomy import tree
 from guess_or_recall.params import read_params
 from guess_or_recall.stages.label import undeclared, way_out
 from guess_or_recall.stages.pool import candidates
+from guess_or_recall.stages.train import report_again
 from guess_or_recall.sweep import experiments, together
 from guess_or_recall.sweep.declare import Setting, changed, expand, overlaid, read_sweeps
 from guess_or_recall.sweep.together import Attention, Job, jobs
@@ -35,6 +36,18 @@ def parser() -> argparse.ArgumentParser:
     """Build the command line."""
     made = argparse.ArgumentParser(prog="python src/run.py sweep", description=__doc__)
     made.formatter_class = argparse.RawDescriptionHelpFormatter
+    add_choice(made)
+    made.add_argument("--dry-run", action="store_true", help="list what would run")
+    made.add_argument(
+        "--folder",
+        type=Path,
+        help="write results below this folder instead of DVC experiments (for a node without DVC)",
+    )
+    return made
+
+
+def add_choice(made: argparse.ArgumentParser) -> None:
+    """Add the arguments that choose variants."""
     made.add_argument("names", nargs="*", metavar="SWEEP", help="of sweeps.yaml (default: all)")
     made.add_argument(
         *("-S", "--set"),
@@ -45,13 +58,6 @@ def parser() -> argparse.ArgumentParser:
         "such as train.grid.kernel=[6,8]; give a --prefix too",
     )
     made.add_argument("--prefix", default="", help="of the experiments' names")
-    made.add_argument("--dry-run", action="store_true", help="list what would run")
-    made.add_argument(
-        "--folder",
-        type=Path,
-        help="write results below this folder instead of DVC experiments (for a node without DVC)",
-    )
-    return made
 
 
 def main(*arguments: str) -> None:
@@ -85,10 +91,10 @@ def declared(names: list[str], changes: list[str], prefix: str) -> tuple[list[Se
     base = existing(Path("params.yaml")).read_text()
     own = dict(change_of(text) for text in changes)
     changed(base, own)
-    grids = [grid for grids in read_sweeps(names).values() for grid in grids]
     text = yaml.safe_dump(overlaid(yaml.safe_load(base), own))
     settings = [
-        replace(each, changes=(*each.changes, *own.items())) for each in expand(grids, text, prefix)
+        replace(each, changes=(*each.changes, *own.items()))
+        for each in expand(read_sweeps(names), text, prefix)
     ]
     for each in settings:
         chosen = tree(each.params.taxonomy, each.params.taxonomies)
@@ -149,7 +155,9 @@ def run_recorded(ready: list[Job], read: Attention, bar: tqdm) -> dict[str, str]
 
         def train(job: Job) -> None:
             prepared = None
-            if job.setting.params != here:  # else DVC has the workspace's own
+            if job.setting.params == here:  # DVC has the workspace's own
+                report_again(here, job.setting.sweep)
+            else:
                 root = scratch_root() / "sweep"
                 with together.trained(job, read, root, keep=True) as (result, _):
                     prepared = result.parent

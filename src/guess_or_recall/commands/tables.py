@@ -1,6 +1,6 @@
 """Tables and figures of sweeps: `python src/run.py tables benchmark rho`.
 
-Reads the experiments of the current commit (or a folder that `sweep --folder` wrote) and writes,
+Reads the experiments of a commit (or a folder that `sweep --folder` wrote) and writes,
 for each sweep, SWEEP.csv, .md and .tex, the figures, and verdict.md below results/.
 """
 
@@ -71,6 +71,7 @@ def parser() -> argparse.ArgumentParser:
         help="of the experiments' names; several: one a model, which are also summed",
     )
     made.add_argument("--folder", type=Path, help="that `sweep --folder` wrote, not experiments")
+    made.add_argument("--rev", default="HEAD", help="commit of the experiments (default: HEAD)")
     made.add_argument("--out", type=Path, default=Path("results"), help="default: results")
     return made
 
@@ -84,11 +85,12 @@ def main(*arguments: str) -> None:
     given = parser().parse_args(arguments)
     base, published = existing(Path("params.yaml")).read_text(), read_published()
     sweeps = {
-        name: [own for prefix in given.prefix for own in expand(grids, base, prefix)]
+        name: [own for prefix in given.prefix for own in expand({name: grids}, base, prefix)]
         for name, grids in read_sweeps(given.names).items()
     }
     settings = list({each.name: each for own in sweeps.values() for each in own}.values())
-    results = read_results(settings, given.folder)
+    there = {} if given.folder else experiments.existing(given.rev)
+    results = read_results(settings, given.folder, there)
     require_alike(list(results.values()))
     for name, own in sweeps.items():
         found = [results[each.name] for each in own if each.name in results]
@@ -98,9 +100,10 @@ def main(*arguments: str) -> None:
         write_sweep(name, found, holes, published, given.out)
 
 
-def read_results(settings: list[Setting], folder: Path | None) -> dict[str, Result]:
-    """Read the results that are there, by name."""
-    there = {} if folder else experiments.existing()
+def read_results(
+    settings: list[Setting], folder: Path | None, there: dict[str, str]
+) -> dict[str, Result]:
+    """Read the results that are in a folder, or among some experiments, by name."""
     found = {}
     for setting in tqdm(settings, desc="read", unit="variant"):
         if folder and (folder / setting.name / "metrics" / "label.json").exists():

@@ -35,29 +35,31 @@ def delta_maps(
     """Draw Δ of every layer and class; 1 is the highest value of a layer over its classes.
 
     Args:
-        delta: see `localization.delta.deltas`.
+        delta: see `localization.delta.deltas`; a class whose maps are NaN is left out.
         classes: names.
     """
     layers = delta.shape[1]
     blocks = -(-layers // COLUMNS)  # of layers, under one another
     columns = -(-layers // blocks)
     cell = min(1.1, (WIDTH - AROUND) / columns)
-    rows = blocks * len(classes)
+    there = np.flatnonzero(~np.isnan(delta).all((1, 2, 3)))
+    rows = blocks * len(there)
     height = 0.75 + rows * (cell + 0.05) + 0.2 * blocks
     figure = new_figure(height, AROUND + cell * columns, square=True)
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    top = delta.max(axis=(0, 2, 3), keepdims=True)
+    top = delta[there].max(axis=(0, 2, 3), keepdims=True)
     shown = np.divide(delta, top, out=np.zeros_like(delta), where=top > 0)
     image = None
     for place, panel in enumerate(panels.ravel()):
         row, column = divmod(place, columns)
-        block, label = divmod(row, len(classes))
+        block, line = divmod(row, len(there))
+        label = there[line]
         layer = block * columns + column
         if layer >= layers:
             panel.set_axis_off()
             continue
         image = draw_map(panel, shown[label, layer])
-        if label == 0:
+        if line == 0:
             panel.set_title(f"layer {layer}")
         if column == 0:
             panel.set_ylabel(wrapped(classes[label], 14), fontsize=8)
@@ -90,13 +92,16 @@ def delta_profile(profile: pd.DataFrame, classes: Sequence[str]) -> Figure:
     """Plot mean Δ against the layer, a line for each class (paper's Figure 6b).
 
     Args:
-        profile: class, layer, delta, and its 95% interval low and high.
+        profile: class, layer, delta, and its 95% interval low and high; a class without rows is
+            left out.
         classes: names, in the order of the colours.
     """
     figure = new_figure(2.9)
     axes = figure.subplots()
     for index, (name, color) in enumerate(zip(classes, class_colors(classes), strict=True)):
         rows = profile[profile["class"] == name]
+        if rows.empty:
+            continue
         marker = MARKERS[index % len(MARKERS)]
         axes.plot(rows["layer"], rows["delta"], marker=marker, ms=4, color=color, label=name)
         axes.fill_between(rows["layer"], rows["low"], rows["high"], color=color, alpha=0.2, lw=0)

@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from jaxtyping import Int64
+from jaxtyping import Bool, Int8, Int64
 from safetensors.numpy import save_file
 
 from guess_or_recall.attention.store import POOLINGS, read_pooled
+from guess_or_recall.classifier.cnn import Cnn
 from guess_or_recall.classifier.labels import Labels, read_labels
 from guess_or_recall.classifier.saved import load_cnns
 from guess_or_recall.errors import UserError
@@ -25,7 +26,7 @@ from guess_or_recall.localization.agreement import mean_interval
 from guess_or_recall.localization.delta import Deltas, deltas
 from guess_or_recall.memorization.sampling import priorities, sample
 from guess_or_recall.model.load import device
-from guess_or_recall.params import read_params
+from guess_or_recall.params import Localize, read_params
 
 DATA = Path("data")
 OUTPUT = DATA / "localize"
@@ -39,12 +40,9 @@ def main() -> None:
     cnns, classes = load_cnns(DATA / "train", device())
     if classes != labels.classes:
         raise UserError(f"data/train is of {classes}, the labels of {labels.classes}: dvc repro")
-    rows = chosen(labels, settings.sequences, params.seed)
-    pooled = {
-        name: read_pooled(DATA / "attention", labels.sequence_ids[rows], name) for name in POOLINGS
-    }
+    rows = chosen(labels, labels.is_eval, settings.sequences, params.seed)
     own = labels.labels[rows]
-    found = deltas(cnns, pooled, own, settings.gradients, settings.batch)
+    found = located(cnns, DATA / "attention", labels.sequence_ids[rows], own, settings)
     with atomic(OUTPUT / "delta.safetensors") as temporary:
         save_file({"delta": found.maps}, temporary)
     write_table(OUTPUT / "profiles.parquet", profiles(found, labels, rows))
@@ -54,11 +52,25 @@ def main() -> None:
     write_json(Path("metrics/localize.json"), summary(table, own, classes, len(cnns)))
 
 
-def chosen(labels: Labels, each: int, seed: int) -> Int64[np.ndarray, " k"]:
-    """Rows of the evaluation sequences whose attention is looked at, at most `each` of a class."""
-    rows = np.flatnonzero(labels.is_eval)
+def chosen(
+    labels: Labels, among: Bool[np.ndarray, " n"], each: int, seed: int
+) -> Int64[np.ndarray, " k"]:
+    """Rows whose attention is looked at: of those marked in `among`, at most `each` of a class."""
+    rows = np.flatnonzero(among)
     order = priorities(labels.sequence_ids[rows], seed, STREAM)
     return rows[sample(labels.labels[rows], order, each)]
+
+
+def located(
+    cnns: list[Cnn],
+    store: Path,
+    sequence_ids: Int64[np.ndarray, " n"],
+    labels: Int8[np.ndarray, " n"],
+    settings: Localize,
+) -> Deltas:
+    """Δ of sequences of a store, a folder of shards or a subset."""
+    pooled = {name: read_pooled(store, sequence_ids, name) for name in POOLINGS}
+    return deltas(cnns, pooled, labels, settings.gradients, settings.batch)
 
 
 def profiles(found: Deltas, labels: Labels, rows: Int64[np.ndarray, " n"]) -> pa.Table:
@@ -76,11 +88,13 @@ def profiles(found: Deltas, labels: Labels, rows: Int64[np.ndarray, " n"]) -> pa
 def profile(
     found: Deltas, labels: np.ndarray, classes: list[str], resamples: int, seed: int
 ) -> pd.DataFrame:
-    """Mean Δ of each class and layer, with 95% intervals over sequences."""
+    """Mean Δ of each class that has sequences, and layer, with 95% intervals over sequences."""
     values = found.profiles.mean(0).astype(np.float64)
     tables = []
     for label, name in enumerate(classes):
         own = values[labels == label]
+        if not len(own):
+            continue
         low, high = mean_interval(own, resamples, seed)
         layers = np.arange(values.shape[1])
         columns = {"class": name, "layer": layers, "delta": own.mean(0), "low": low, "high": high}

@@ -7,7 +7,7 @@ run is taken up again after the last epoch of each CNN.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -23,7 +23,15 @@ from guess_or_recall.classifier.grid import Trained, architectures, train_grid
 from guess_or_recall.classifier.labels import Labels, read_labels
 from guess_or_recall.classifier.tracking import tracked
 from guess_or_recall.classifier.training import Recipe
-from guess_or_recall.files import content_hash, publish, scratch, write_json
+from guess_or_recall.files import (
+    content_hash,
+    existing,
+    publish,
+    repository,
+    scratch,
+    work_name,
+    write_json,
+)
 from guess_or_recall.params import Params, Train, read_params
 
 DATA = Path("data")
@@ -41,7 +49,13 @@ def main() -> None:
 
 @contextmanager
 def trained(
-    params: Params, labels_file: Path, read: Read, *, keep: bool = False, quiet: bool = False
+    params: Params,
+    labels_file: Path,
+    read: Read,
+    *,
+    keep: bool = False,
+    quiet: bool = False,
+    group: str | None = None,
 ) -> Iterator[Path]:
     """Train the grid, unless a sweep or an interrupted run did so before: the folder of the result.
 
@@ -51,21 +65,45 @@ def trained(
         read: gives the attention of the poolings that the grid uses, in the order of the labels.
         keep: leave the result in scratch for the stage, which then only publishes it.
         quiet: no progress bar.
+        group: of wandb runs.
     """
     labels, grid = read_labels(labels_file), architectures(**params.train.grid.model_dump())
     recipe, where = recipe_of(params.train), device()
-    origin = content_hash(labels_file, DATA / "attention" / "provenance.json")
-    names = [each.name for each in grid]
-    with scratch("train", origin, names, asdict(recipe), where.type, keep=keep) as folder:
+    with scratch("train", *matters(params, labels_file), where.type, keep=keep) as folder:
         result = folder / "result"
         if not (result / LAST).exists():
             pooled = read(labels, grid)
             layers = next(iter(pooled.values())).shape[1]
-            with tracked(params.train.wandb, variant(params), params.model_dump(), Path()) as log:
+            with reporting(params, labels_file, group) as log:
                 sample = labels.labels, labels.is_eval, len(labels.classes)
                 found = train_grid(pooled, *sample, grid, recipe, folder, where, log, quiet)
             write(result, found, grid, labels.classes, layers)
         yield result
+
+
+def matters(params: Params, labels_file: Path) -> list:
+    """What the curves of a training depend on."""
+    origin = content_hash(labels_file, DATA / "attention" / "provenance.json")
+    grid = architectures(**params.train.grid.model_dump())
+    return [origin, [each.name for each in grid], asdict(recipe_of(params.train))]
+
+
+def reporting(
+    params: Params, labels_file: Path, group: str | None
+) -> AbstractContextManager[Callable[[dict], None]]:
+    """The wandb run of a variant: one, however often its training is begun or reported."""
+    run = work_name("train", *matters(params, labels_file))
+    return tracked(
+        params.train.wandb, variant(params), params.model_dump(), repository(), run, group
+    )
+
+
+def report_again(params: Params, group: str | None = None) -> None:
+    """Report the curves of data/train to wandb, such as of a training that DVC had in its cache."""
+    history = pd.read_csv(existing(DATA / "train" / "history.csv"))
+    with reporting(params, LABELS, group) as log:
+        for row in history.to_dict("records"):
+            log(row)
 
 
 def device() -> torch.device:

@@ -3,7 +3,7 @@
 import copy
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ class Setting:
     changes: tuple[tuple[str, Any], ...]
     params: Params
     prefix: str = ""
+    sweep: str = ""  # with the prefix: the group of its wandb run
 
     @property
     def variant(self) -> str:
@@ -55,11 +56,12 @@ def read_sweeps(names: list[str], path: Path = SWEEPS) -> dict[str, list[Mapping
     return {name: content[name] for name in names or content}
 
 
-def expand(grids: list[Mapping], base: str, prefix: str = "") -> list[Setting]:
-    """List the distinct variants of some grids, in order.
+def expand(sweeps: Mapping[str, list[Mapping]], base: str, prefix: str = "") -> list[Setting]:
+    """List the distinct variants of some sweeps, in order.
 
     Args:
-        grids: key of params.yaml (dotted below the top) -> value or values.
+        sweeps: name -> grids; a grid is key of params.yaml (dotted below the top) -> value or
+            values.
         base: text of params.yaml.
         prefix: of every name.
 
@@ -67,11 +69,11 @@ def expand(grids: list[Mapping], base: str, prefix: str = "") -> list[Setting]:
         UserError: a grid names an unknown key or tree, or a value that is not allowed.
     """
     found: dict[str, Setting] = {}
-    for grid in grids:
+    for sweep, grid in ((name, grid) for name, grids in sweeps.items() for grid in grids):
         lists = [values_of(key, value) for key, value in grid.items()]
         for values in product(*lists):
             setting = settle(dict(zip(grid, values, strict=True)), base, prefix)
-            found.setdefault(setting.name, setting)
+            found.setdefault(setting.name, replace(setting, sweep=prefix + sweep))
     return list(found.values())
 
 

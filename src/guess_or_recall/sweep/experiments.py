@@ -31,18 +31,20 @@ def dvc(*arguments: str, **options) -> subprocess.CompletedProcess:
     return subprocess.run(command, env=os.environ | {"PATH": path}, text=True, **options)
 
 
-def existing() -> dict[str, str]:
-    """Experiments that hang from the current commit: name -> revision."""
-    head = git("rev-parse", "HEAD").strip()
+def existing(commit: str = "HEAD") -> dict[str, str]:
+    """Experiments that hang from a commit, the current one if none is given: name -> revision."""
+    head = git("rev-parse", commit).strip()
     prefix = f"refs/exps/{head[:2]}/{head[2:]}/"
     lines = git("for-each-ref", "--format=%(refname) %(objectname)", prefix).splitlines()
     pairs = [line.removeprefix(prefix).split() for line in lines]
     return {name: revision for name, revision in pairs if "/" not in name}
 
 
-def require_clean() -> None:
-    """Raise UserError where tracked files differ from the current commit."""
-    changed = [line[3:] for line in git("status", "--porcelain", "-uno").splitlines()]
+def require_clean(*except_for: str) -> None:
+    """Raise UserError where tracked files differ from the current commit, but for some paths."""
+    rest = [f":(exclude){path}" for path in except_for]
+    listed = git("status", "--porcelain", "-uno", "--", ".", *rest)
+    changed = [line[3:] for line in listed.splitlines()]
     if changed:
         shown = ", ".join(changed[:5]) + (" ..." if len(changed) > 5 else "")
         raise UserError(
@@ -53,12 +55,22 @@ def require_clean() -> None:
 
 def require_upstream() -> None:
     """Raise UserError where a stage left of `label` has to run first."""
-    found = dvc("status", "--json", *UPSTREAM, capture_output=True)
-    if found.returncode:
-        raise UserError(f"dvc status fails: {last_line(found.stderr)}")
-    stale = [name for name in json.loads(found.stdout or "{}") if name in UPSTREAM]
+    stale = stale_upstream()
     if stale:
         raise UserError(f"not up to date: {', '.join(stale)}; run `dvc repro attention` first")
+
+
+def stale_upstream() -> list[str]:
+    """Stages left of `label` that are not up to date; UserError where DVC cannot tell."""
+    found = dvc("--wait-for-lock", "status", "--json", *UPSTREAM, capture_output=True)
+    if found.returncode:
+        raise UserError(f"dvc status fails: {last_line(found.stderr)}")
+    return [name for name in json.loads(found.stdout or "{}") if name in UPSTREAM]
+
+
+def cache_folder() -> str:
+    """Folder of DVC's cache."""
+    return dvc("cache", "dir", capture_output=True).stdout.strip()
 
 
 def done(setting: Setting, found: Mapping[str, str], base: str) -> bool:

@@ -87,8 +87,8 @@ def trained(job: Job, read: Attention, folder: Path, keep: bool) -> Iterator[tup
     """Train a job: the folder of the result, and the file of its labels."""
     labels_file = folder / job.setting.name / "data" / "label" / "labels.parquet"
     write_table(labels_file, job.table)
-    params = job.setting.params
-    with train.trained(params, labels_file, read, keep=keep, quiet=True) as result:
+    params, group = job.setting.params, job.setting.sweep
+    with train.trained(params, labels_file, read, keep=keep, quiet=True, group=group) as result:
         yield result, labels_file
 
 

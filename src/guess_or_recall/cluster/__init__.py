@@ -1,0 +1,1 @@
+"""The study as a chain of SLURM jobs."""

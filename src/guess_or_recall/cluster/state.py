@@ -1,0 +1,118 @@
+"""What became of the tasks of a chain, from SLURM's queue, DVC's experiments and the logs."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from guess_or_recall.cluster.chain import LEFT, STEPS, Chain
+from guess_or_recall.cluster.slurm import Queued
+from guess_or_recall.sweep.experiments import reason
+
+State = Literal["done", "running", "waiting", "failed", "to submit"]
+ENDED = re.compile(r"^== status (\d+), (\d+) s, \S+\n", re.MULTILINE)  # said by slurm/job.sh
+LAST = re.compile(ENDED.pattern + r"\Z", re.MULTILINE)
+KILLED = re.compile(r"^slurmstepd\S*: error: \*+ (.*?) \*+$", re.MULTILINE)
+
+Seen = tuple[State, str, int | None]
+
+
+class Task(NamedTuple):
+    """One task, as it stands."""
+
+    step: str
+    number: int
+    what: str  # name of a variant, or part of the attention
+    state: State
+    said: str = ""  # why it failed or waits, or where it runs
+    seconds: int | None = None  # that a finished one took
+
+
+def tasks(
+    chain: Chain, queue: Mapping[tuple[int, int], Queued], recorded: set[str], left_is_done: bool
+) -> list[Task]:
+    """Every task of a chain, in order.
+
+    Args:
+        chain: the chain.
+        queue: what waits or runs.
+        recorded: variants that are experiments already.
+        left_is_done: whether everything left of `label` is up to date.
+    """
+    found = []
+    for step in STEPS:
+        jobs = chain.jobs(step)
+        for number in chain.tasks(step):
+            what, job = meaning(chain, step, number), jobs.get(number)
+            is_done = what in recorded if step == "variants" else left_is_done and step in LEFT
+            seen = state_of(chain, step, number, job, queue)
+            if is_done and seen[0] in ("failed", "to submit"):
+                seen = "done", "", None
+            elif seen[0] == "done" and step == "variants" and not is_done:
+                seen = "to submit", "its experiment is gone", None
+            found.append(Task(step, number, what, *seen))
+    return found
+
+
+def underway(chain: Chain, known: Mapping) -> bool:
+    """Whether a task left of `label` waits or runs."""
+    return any((job, task) in known for step in LEFT for task, job in chain.jobs(step).items())
+
+
+def meaning(chain: Chain, step: str, number: int) -> str:
+    """What a task makes, in a word."""
+    if step == "variants":
+        return chain.variants[number - 1]
+    return f"part {number}/{chain.parts}" if step == "extract" else ""
+
+
+def state_of(
+    chain: Chain,
+    step: str,
+    number: int,
+    job: int | None,
+    queue: Mapping[tuple[int, int], Queued],
+) -> Seen:
+    """State, comment and seconds of a task, from the queue or else from its log."""
+    if job is None:
+        return "to submit", "", None
+    known, log = queue.get((job, number)), chain.log(step, job, number)
+    if known and known.state == "PENDING":
+        return "waiting", known.reason, None
+    if known and not (known.state == "COMPLETING" and ending(log)):
+        return "running", f"on {known.node}", None
+    return ended(log)
+
+
+def ending(log: Path) -> re.Match | None:
+    """What a task said at its end, if it did."""
+    return LAST.search(log.read_text(errors="replace")) if log.exists() else None
+
+
+def ended(log: Path) -> Seen:
+    """State, comment and seconds of a task that SLURM does not know any more."""
+    if not log.exists():
+        return "failed", "it never began: a job that it waited for failed", None
+    said = ending(log)
+    if said and said[1] == "0":
+        return "done", "", int(said[2])
+    return "failed", f"{why(log.read_text(errors='replace'), bool(said))} ({log})", None
+
+
+def why(text: str, has_ended: bool) -> str:
+    """The line of a failed task's log that says why; `has_ended`: it was not killed outright."""
+    said = ENDED.sub("", text).replace("\r", "\n")
+    killed = KILLED.findall(said)
+    if killed and "error in " not in said:
+        return killed[-1]
+    return reason(said) if has_ended else "it ended without a word: killed, or its node failed"
+
+
+def seconds_left(found: list[Task], at_once: int) -> float | None:
+    """Time that the variants still need, by the mean of those done; None where none is."""
+    own = [each for each in found if each.step == "variants"]
+    taken = [each.seconds for each in own if each.seconds]
+    ahead = sum(each.state in ("waiting", "running") for each in own)
+    if not taken:
+        return None
+    return sum(taken) / len(taken) * -(-ahead // at_once)

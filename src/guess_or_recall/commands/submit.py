@@ -1,0 +1,122 @@
+"""Submit sweeps to SLURM: `python src/run.py submit benchmark rho`.
+
+The chain: prepare (sequences to pool), extract (attention in parts, an array), merge, variants (DVC
+experiments, an array), tables. What is done or in the queue is left out, so that a second call
+submits only what failed. Settings of the cluster: slurm/cluster.env.
+"""
+
+import argparse
+import shlex
+import shutil
+from collections import Counter
+from collections.abc import Mapping
+
+from guess_or_recall.cluster.chain import LEFT, STEPS, Chain, begun, command, write_chain
+from guess_or_recall.cluster.settings import SETTINGS, Settings, read_settings
+from guess_or_recall.cluster.slurm import queue, sbatch
+from guess_or_recall.cluster.state import Task, tasks, underway
+from guess_or_recall.commands.sweep import add_choice, declared
+from guess_or_recall.sweep import experiments
+from guess_or_recall.sweep.declare import read_sweeps
+
+PRODUCTS = ("dvc.lock", "metrics", "figures", "results")  # of the chain itself
+BUSY, OPEN = ("waiting", "running"), ("failed", "to submit")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the command line."""
+    made = argparse.ArgumentParser(prog="python src/run.py submit", description=__doc__)
+    made.formatter_class = argparse.RawDescriptionHelpFormatter
+    add_choice(made)
+    made.add_argument("--dry-run", action="store_true", help="show what would be submitted")
+    return made
+
+
+def main(*arguments: str) -> None:
+    """Submit what is neither done nor in the queue.
+
+    Raises:
+        UserError: a sweep or a setting is wrong, the workspace differs from its commit, or SLURM
+            refuses.
+    """
+    given = parser().parse_args(arguments)
+    settings = read_settings()
+    variants, base = declared(given.names, given.set, given.prefix)
+    experiments.require_clean(*PRODUCTS, str(SETTINGS))
+    there = experiments.existing()
+    recorded = {each.name for each in variants if experiments.done(each, there, base)}
+    sweeps = given.names or list(read_sweeps([]))
+    commit = experiments.git("rev-parse", "HEAD").strip()
+    chain = begun(commit, sweeps, given.prefix, settings.parts, variants)
+    known = {} if given.dry_run and not shutil.which("squeue") else queue()
+    going_on = underway(chain, known)
+    stale = [] if going_on else experiments.stale_upstream()
+    seen = tasks(chain, known, recorded, left_is_done=not going_on and not stale)
+    wanted = to_submit(seen, stale)
+    counts = Counter(each.state for each in seen if each.step == "variants")
+    print(f"{chain.name}: {', '.join(f'{n} variants {state}' for state, n in counts.items())}")
+    if not any(wanted.values()):
+        print("nothing to submit")
+        return
+    if not given.dry_run:
+        write_chain(chain, variants)
+    submit(chain, wanted, busy_jobs(chain, seen), settings, given.dry_run)
+
+
+def submit(
+    chain: Chain,
+    wanted: Mapping[str, list[int]],
+    jobs: dict[str, list[int | str]],
+    settings: Settings,
+    dry_run: bool,
+) -> None:
+    """Submit steps in order, each to wait for the nearest one before it that is in the queue."""
+    cache = experiments.cache_folder()
+    for index, step in enumerate(STEPS):
+        if not wanted[step]:
+            continue
+        after = next((jobs[one] for one in reversed(STEPS[:index]) if jobs[one]), [])
+        given = command(chain, step, wanted[step], settings, after, cache)
+        print(shlex.join(["sbatch", *given]))
+        if dry_run:
+            jobs[step] = [*jobs[step], f"<{step}>"]
+            continue
+        job = sbatch(*given)
+        jobs[step] = [*jobs[step], job]
+        chain.submitted.append({"step": step, "job": job, "tasks": wanted[step]})
+        write_chain(chain)
+        print(f"  job {job}")
+
+
+def busy_jobs(chain: Chain, seen: list[Task]) -> dict[str, list[int | str]]:
+    """Jobs of each step that wait or run."""
+    found: dict[str, list[int | str]] = {step: [] for step in STEPS}
+    for one in seen:
+        job = chain.jobs(one.step).get(one.number)
+        if job is not None and one.state in BUSY and job not in found[one.step]:
+            found[one.step].append(job)
+    return found
+
+
+def to_submit(seen: list[Task], stale: list[str]) -> dict[str, list[int]]:
+    """The tasks of each step that are neither done nor waiting nor running.
+
+    Args:
+        seen: every task of the chain.
+        stale: stages left of `label` that are not up to date.
+    """
+    wanted = {step: numbers(seen, step, OPEN) for step in STEPS}
+    if not stale:
+        wanted |= {step: [] for step in LEFT}
+    elif stale == ["attention"]:
+        wanted |= {"prepare": [], "merge": [1]}
+    else:  # other sequences, other parts
+        wanted |= {"prepare": [1], "extract": numbers(seen, "extract"), "merge": [1]}
+    if wanted["variants"]:
+        wanted["tables"] = [1]
+    return wanted
+
+
+def numbers(seen: list[Task], step: str, states: tuple[str, ...] = ()) -> list[int]:
+    """Numbers of the tasks of a step; those in some states, if any are given."""
+    return [one.number for one in seen if one.step == step and (not states or one.state in states)]

@@ -1,0 +1,191 @@
+"""The remotes on a real S3 server: README's commands, the light subset, and what can go wrong."""
+
+import hashlib
+import signal
+import subprocess
+import sys
+
+import h5py
+import numpy as np
+import pytest
+
+from tests.conftest import blocks, commit, copy_of, environment, must, run
+from tests.servers import KEYS, free_ports, s3, wait_for
+
+SWEEPS = "benchmark: [{taxonomy: [guess, recite]}]\nrho: [{taxonomy: guess, rho: 0.5}]\n"
+ENDPOINT = (
+    'for remote in light heavy; do dvc remote modify --local $remote endpointurl "{url}"; done'
+)
+
+
+@pytest.fixture(scope="module")
+def study(micro, tmp_path_factory):
+    """The micro study with its sweeps and tables, cloned from and pushed to a bare repository."""
+    folder = copy_of(micro, tmp_path_factory.mktemp("share"))
+    (folder / "sweeps.yaml").write_text(SWEEPS)
+    commit(folder)
+    must(folder, "git", "clone", "-q", "--bare", ".", "../origin.git")
+    must(folder, "git", "remote", "add", "origin", "../origin.git")
+    must(folder, "python", "src/run.py", "sweep", "benchmark", "rho")
+    must(folder, "python", "src/run.py", "tables", "benchmark", "rho")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def port(study):
+    """Of an S3 server that runs for all tests; its bucket is in the folder s3."""
+    (study.parent / "s3/guess-or-recall").mkdir(parents=True)
+    [port] = free_ports(1)
+    with s3(study.parent / "s3", port):
+        yield port
+
+
+@pytest.fixture(scope="module")
+def published(study, port):
+    """The study, pushed as the README says."""
+    [block] = blocks("Share")
+    told = bash(study, port, block)
+    assert "Pushed experiment" in told and "few.h5: non-memorized" in told
+    return study
+
+
+@pytest.fixture
+def clone(published, tmp_path):
+    """A new clone, on another machine: nothing of the cache."""
+    must(tmp_path, "git", "clone", "-q", str(published.parent / "origin.git"), "clone")
+    for key in ("user.email", "user.name"):
+        must(tmp_path / "clone", "git", "config", key, "tests@example.org")
+    return tmp_path / "clone"
+
+
+def bash(folder, port, script, **more):
+    """What a script of the README says, in a shell of a user who has the endpoint and the keys."""
+    known = KEYS | {"S3_ENDPOINT": f"http://127.0.0.1:{port}"} | more
+    return must(folder, "bash", "-euc", script, **known)
+
+
+def files(folder):
+    """Bytes of all files below a folder, by path."""
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
+
+
+def test_every_output_has_its_remote(published):
+    """The heavy remote has the shards and nothing else, the light one all but them."""
+    store = {name: objects(published.parent / "s3", name) for name in ("heavy", "light")}
+    shards = set(map(md5, (published / "data/attention").iterdir()))
+    heavy = {name for name in store["heavy"] if not name.endswith(".dir")}
+    assert heavy == shards
+    assert not heavy & store["light"]
+    rest = [path for path in (published / "data").rglob("*.*") if "attention" not in path.parts]
+    assert {md5(path) for path in rest if path.is_file()} <= store["light"]
+
+
+def objects(store, remote):
+    """Hashes of what a remote holds."""
+    found = (store / "guess-or-recall" / remote / "files/md5").rglob("*")
+    return {path.parent.name + path.name for path in found if path.is_file()}
+
+
+def md5(path):
+    return hashlib.md5(path.read_bytes()).hexdigest()
+
+
+def test_on_a_laptop(published, port, clone):
+    """All blocks of the section, in order."""
+    light, draw, heavy = blocks("On a laptop")
+    told = bash(clone, port, light)
+    assert "Running stage" not in told and "up to date" in told
+    assert not (clone / "data/attention").exists()
+    assert files(clone / "figures") == files(published / "figures")
+    for sweep in ("benchmark", "rho"):
+        for path in (published / "results").glob(f"{sweep}*.[cmt]*"):
+            assert (clone / "results" / path.name).read_bytes() == path.read_bytes()
+    assert must(clone, "git", "status", "--porcelain", "figures", "metrics", "dvc.lock") == ""
+    (clone / "few.h5").write_bytes((published / "few.h5").read_bytes())
+    bash(clone, port, draw)
+    drawn = {path.name for path in (clone / "results").glob("few_*.png")}
+    assert drawn == {f"few_{x}.png" for x in ("attention_gallery", "delta_maps", "delta_profile")}
+    with h5py.File(clone / "few.h5") as few:
+        assert set(np.asarray(few["label"])) == {0, 1, 2}
+    told = bash(clone, port, heavy)
+    assert "Running stage 'label'" in told and "Running stage 'attention'" not in told
+    assert files(clone / "data/attention") == files(published / "data/attention")
+
+
+def test_an_experiment_arrives_with_its_results(published, port, clone):
+    """Pulled by name into a clone that has nothing else, and taken for a branch."""
+    script = "dvc exp pull -r light origin recite-delta8; dvc exp branch recite-delta8 recite"
+    bash(clone, port, ENDPOINT.format(url="$S3_ENDPOINT") + "; " + script)
+    must(clone, "git", "checkout", "-q", "recite")
+    told = must(clone, "dvc", "checkout", "--allow-missing")
+    assert "data/evaluate" in told and not (clone / "data/attention").exists()
+    assert "taxonomy: recite" in (clone / "params.yaml").read_text()
+    table = (clone / "data/evaluate/confusion.csv").read_text()
+    assert "recite" in table and "recall" not in table
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"AWS_SECRET_ACCESS_KEY": "wrong"}, "Forbidden"),
+        ({"AWS_ACCESS_KEY_ID": "wrong"}, "Forbidden"),
+    ],
+)
+def test_a_wrong_key(port, clone, keys, message):
+    bash(clone, port, ENDPOINT.format(url="$S3_ENDPOINT"))
+    for command in (["pull", "-r", "light", "--allow-missing"], ["push"]):
+        done = run(clone, "dvc", *command, **KEYS | keys)
+        if command == ["push"] and not done.returncode:
+            continue  # nothing here to push
+        assert done.returncode != 0
+        assert message in done.stderr and "Traceback" not in done.stderr
+    bash(clone, port, "dvc pull -q -r light --allow-missing")
+    assert (clone / "data/evaluate/confusion.csv").exists()
+
+
+def test_a_server_that_is_down(published, clone):
+    [nobody] = free_ports(1)
+    url = f"http://127.0.0.1:{nobody}"
+    before = files(published / "data")
+    for folder, command in (
+        (clone, ["pull", "-r", "light", "--allow-missing"]),
+        (published, ["push"]),
+    ):
+        config = (folder / ".dvc/config.local").read_bytes() if folder is published else None
+        must(folder, "bash", "-c", ENDPOINT.format(url=url))
+        done = run(folder, "dvc", *command, **KEYS, AWS_MAX_ATTEMPTS="1")  # else 2 minutes
+        assert done.returncode != 0
+        assert f'Could not connect to the endpoint URL: "{url}' in done.stderr
+        assert "Traceback" not in done.stderr
+        if config:
+            (folder / ".dvc/config.local").write_bytes(config)
+    assert files(published / "data") == before
+
+
+def test_a_server_that_is_killed_in_mid_push(micro, tmp_path):
+    """The push fails and says so; on the server that is up again, a second one finishes."""
+    folder, [port] = copy_of(micro, tmp_path), free_ports(1)
+    store = tmp_path / "s3"
+    (store / "guess-or-recall").mkdir(parents=True)
+    must(folder, "bash", "-c", ENDPOINT.format(url=f"http://127.0.0.1:{port}"))
+    before = files(folder / "data")
+    with s3(store, port, "--bwlimit", "300k") as server:
+        command = [sys.executable, "-m", "dvc", "push"]
+        kept = environment(**KEYS)
+        push = subprocess.Popen(command, cwd=folder, env=kept, stderr=subprocess.PIPE, text=True)
+        wait_for(lambda: any(store.rglob("files/md5/*/*")), 60, "the first object")
+        server.send_signal(signal.SIGKILL)
+        server.wait()
+        said = push.communicate(timeout=120)[1]
+    assert push.returncode != 0
+    assert "failed to" in said and "Traceback" not in said
+    whole = set(map(md5, (path for path in (folder / "data").rglob("*") if path.is_file())))
+    assert not whole <= objects(store, "heavy") | objects(store, "light")
+    with s3(store, port):
+        must(folder, "dvc", "push", **KEYS)
+        assert "Everything is up to date" in must(folder, "dvc", "push", **KEYS)
+    assert whole <= objects(store, "heavy") | objects(store, "light")
+    for path in store.rglob("files/md5/*/*"):
+        assert md5(path) == (path.parent.name + path.name).removesuffix(".dir")
+    assert files(folder / "data") == before
