@@ -180,7 +180,6 @@ def scratch(
     A second process with the same work waits here until the first has ended.
     """
     folder = scratch_root() / work_name(stage, *matters)
-    folder.parent.mkdir(parents=True, exist_ok=True)
     with locked(folder.with_suffix(".lock"), shared):
         folder.mkdir(exist_ok=True)
         yield folder
@@ -194,6 +193,7 @@ def locked(path: Path, shared: bool = False) -> Iterator[None]:
 
     It is removed after success, unless it is shared.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
     while True:
         with open(path, "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)

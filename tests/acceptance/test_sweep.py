@@ -12,6 +12,7 @@ import pytest
 
 from tests import conftest
 from tests.conftest import commit, copy_of, environment, must
+from tests.unit.test_tracking import group_of
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +23,8 @@ def study(micro, tmp_path_factory):
         "small:\n  - {taxonomy: [guess, recite], rho: [0.4, 0.5]}\n"
         "far:\n  - {taxonomy: guess, rho: 0.9}\n"
     )
+    params = (folder / "params.yaml").read_text()
+    (folder / "params.yaml").write_text(params.replace("wandb: disabled", "wandb: offline"))
     commit(folder)
     return folder
 
@@ -47,6 +50,8 @@ def test_a_sweep_end_to_end(study):
     assert "3 variants done, 0 failed" in sweep(study, "small")
     assert "3 variants: 3 done, 0 to run" in sweep(study, "small", "--dry-run")
     assert not list((study / ".scratch").glob("train-*"))
+    paths = study.glob("wandb/offline-run-*/run-*.wandb")
+    assert list(map(group_of, paths)) == ["small"] * 3  # one a variant
     tables = run(study, "src/run.py", "tables", "small")
     assert "small.csv, .md, .tex: 3 rows, 0 missing" in tables
     assert "guess-rho0.4" in (study / "results" / "small.md").read_text()

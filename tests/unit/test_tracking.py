@@ -126,6 +126,25 @@ with tracked("offline", "n", {}, Path("elsewhere"), "train-1", GROUP) as report:
         assert group_of(next(tmp_path.glob("wandb/offline-run-*/run-*.wandb"))) == expected
 
 
+def test_a_wandb_that_dies_stops_nothing(tmp_path):
+    code = """
+import psutil
+with tracked("offline", "n", {}, Path()) as report:
+    report(ROW)
+    for child in psutil.Process().children(recursive=True):
+        child.kill()
+    psutil.wait_procs(psutil.Process().children())
+    for epoch in range(2, 30):
+        report(ROW | {"epoch": epoch})
+        time.sleep(0.01)
+print("trained")
+"""
+    child = run(code, tmp_path)
+    said, error = child.communicate(timeout=60)
+    assert (said, child.returncode) == ("trained\n", 0)
+    assert error.startswith("warning: wandb fails (")
+
+
 @pytest.mark.parametrize(
     ("environment", "said"),
     [

@@ -1,7 +1,10 @@
 """The stages train and evaluate, on an attention store of a few sequences."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +23,7 @@ from guess_or_recall.errors import UserError
 from guess_or_recall.files import content_hash, write_table
 from guess_or_recall.params import parse_params, read_params
 from guess_or_recall.stages import evaluate, train
+from tests.unit.test_tracking import group_of, inspect
 
 ROOT = Path(__file__).parents[2]
 NAMES = np.array(["non-memorized", "guess", "recall"], object)
@@ -183,3 +187,32 @@ def test_plotted_keeps_to_the_best_cnn_where_all_are_too_many(monkeypatch):
     monkeypatch.setattr(evaluate, "PLOTTED", 5)
     found = evaluate.plotted(logits, actual, list(NAMES))
     assert found["predicted"].tolist() == found["actual"].tolist() == list(NAMES)
+
+
+def test_curves_are_reported_again_as_the_same_run_of_a_group(workspace):
+    """What was trained without a group is in the sweep's, once; other variants stay."""
+    code = """
+import sys, yaml
+from guess_or_recall.params import read_params
+from guess_or_recall.stages import train
+params = read_params().model_copy(update={"delta": int(sys.argv[1])})
+params = params.model_copy(update={"train": params.train.model_copy(update={"wandb": "offline"})})
+if sys.argv[2:]:
+    train.report_again(params, sys.argv[2])
+else:
+    with train.trained(params, train.LABELS, train.read_attention, quiet=True) as result:
+        train.publish(result, train.DATA / "train")
+"""
+    environment = {key: value for key, value in os.environ.items() if "WANDB" not in key}
+    for arguments in (["5"], ["50"], ["50", "rho"]):
+        command = [sys.executable, "-c", code, *arguments]
+        subprocess.run(command, check=True, env=environment, capture_output=True)
+    paths = list(workspace.glob("wandb/offline-run-*/run-*.wandb"))
+    assert sorted(map(group_of, paths), key=str) == [None, "rho"]
+    [own] = [path for path in paths if group_of(path) == "rho"]
+    lines = [json.loads(line) for line in inspect(own).splitlines()]
+    rows = [line["history"]["item"] for line in lines if line["type"] == "history"]
+    history = pd.read_csv(train.DATA / "train" / "history.csv").to_dict("records")
+    assert len(rows) == len(history) == 4
+    for row, expected in zip(rows, history, strict=True):
+        assert row[f"{expected['cnn']}/eval_loss"] == expected["eval_loss"]

@@ -15,10 +15,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
+from guess_or_recall.errors import first_line, say_once
+
 Mode = Literal["offline", "online", "disabled"]
+T = TypeVar("T")
 PATIENCE = 5  # seconds that a server may take to answer
 
 
@@ -50,16 +53,24 @@ def tracked(
         return
     folder = Path(os.environ.get("WANDB_DIR", folder))
     remove_earlier(folder, run_id)
-    run = start(mode, name=name, config=config, dir=str(folder), id=run_id, group=group)
-    run.define_metric("epoch")
-    run.define_metric("*", step_metric="epoch")
+    given = {"name": name, "config": config, "dir": str(folder), "id": run_id, "group": group}
+    run = attempted(lambda: start(mode, **given))
     try:
         with ended_by_sigterm():
-            yield lambda row: run.log(curves(row))
+            yield lambda row: attempted(lambda: run and run.log(curves(row)))
     except BaseException:
-        run.finish(exit_code=1)
+        attempted(lambda: run and run.finish(exit_code=1))
         raise
-    run.finish()
+    attempted(lambda: run and run.finish())
+
+
+def attempted(action: Callable[[], T]) -> T | None:
+    """What an action of wandb gives; where it fails, a line on stderr, and the pipeline goes on."""
+    try:
+        return action()
+    except Exception as error:
+        say_once(f"warning: wandb fails ({type(error).__name__}: {first_line(error)})")
+        return None
 
 
 def remove_earlier(folder: Path, run_id: str | None) -> None:
@@ -84,11 +95,18 @@ def start(mode: Mode, **given):
         trouble = obstacle(wandb.setup().settings.base_url)
         if not trouble:
             try:
-                return wandb.init(mode="online", resume="allow", **given)
+                return with_epochs(wandb.init(mode="online", resume="allow", **given))
             except wandb.Error as error:
                 trouble = " ".join(str(error).split())
         print(f"warning: wandb goes on offline: {trouble}", file=sys.stderr)
-    return wandb.init(mode="offline", **given)
+    return with_epochs(wandb.init(mode="offline", **given))
+
+
+def with_epochs(run):
+    """Have a run's curves drawn over epochs."""
+    run.define_metric("epoch")
+    run.define_metric("*", step_metric="epoch")
+    return run
 
 
 def quiet(wandb):

@@ -12,7 +12,7 @@ from guess_or_recall.sweep.experiments import reason
 State = Literal["done", "running", "waiting", "failed", "to submit"]
 ENDED = re.compile(r"^== status (\d+), (\d+) s, \S+\n", re.MULTILINE)  # said by slurm/job.sh
 LAST = re.compile(ENDED.pattern + r"\Z", re.MULTILINE)
-KILLED = re.compile(r"^slurmstepd\S*: error: \*+ (.*?) \*+$", re.MULTILINE)
+KILLED = re.compile(r"slurmstepd\S*: error: \*+ (.*?) \*+$", re.MULTILINE)
 
 Seen = tuple[State, str, int | None]
 

@@ -55,7 +55,7 @@ def main(*arguments: str) -> None:
 def look(chain: Chain) -> list[Task]:
     """Every task of a chain, as it stands now."""
     known = queue() if shutil.which("squeue") else {}
-    is_left_done = not underway(chain, known) and not experiments.stale_upstream()
+    is_left_done = not underway(chain, known) and not experiments.stale(*experiments.UPSTREAM)
     return tasks(chain, known, set(experiments.existing(chain.commit)), is_left_done)
 
 

@@ -50,7 +50,7 @@ def main(*arguments: str) -> None:
     chain = begun(commit, sweeps, given.prefix, settings.parts, variants)
     known = {} if given.dry_run and not shutil.which("squeue") else queue()
     going_on = underway(chain, known)
-    stale = [] if going_on else experiments.stale_upstream()
+    stale = [] if going_on else experiments.stale(*experiments.UPSTREAM)
     seen = tasks(chain, known, recorded, left_is_done=not going_on and not stale)
     wanted = to_submit(seen, stale)
     counts = Counter(each.state for each in seen if each.step == "variants")

@@ -155,8 +155,9 @@ def run_recorded(ready: list[Job], read: Attention, bar: tqdm) -> dict[str, str]
 
         def train(job: Job) -> None:
             prepared = None
-            if job.setting.params == here:  # DVC has the workspace's own
-                report_again(here, job.setting.sweep)
+            if job.setting.params == here:  # DVC has the workspace's own, or will train it
+                if not experiments.stale("label", "train"):
+                    report_again(here, job.setting.sweep)
             else:
                 root = scratch_root() / "sweep"
                 with together.trained(job, read, root, keep=True) as (result, _):

@@ -7,7 +7,7 @@ run is taken up again after the last epoch of each CNN.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -26,9 +26,11 @@ from guess_or_recall.classifier.training import Recipe
 from guess_or_recall.files import (
     content_hash,
     existing,
+    locked,
     publish,
     repository,
     scratch,
+    scratch_root,
     work_name,
     write_json,
 )
@@ -88,14 +90,18 @@ def matters(params: Params, labels_file: Path) -> list:
     return [origin, [each.name for each in grid], asdict(recipe_of(params.train))]
 
 
+@contextmanager
 def reporting(
     params: Params, labels_file: Path, group: str | None
-) -> AbstractContextManager[Callable[[dict], None]]:
+) -> Iterator[Callable[[dict], None]]:
     """The wandb run of a variant: one, however often its training is begun or reported."""
-    run = work_name("train", *matters(params, labels_file))
-    return tracked(
-        params.train.wandb, variant(params), params.model_dump(), repository(), run, group
-    )
+    name, mode = variant(params), params.train.wandb
+    run = work_name("run", name, *matters(params, labels_file))
+    with (
+        locked(scratch_root() / f"{run}.lock"),
+        tracked(mode, name, params.model_dump(), repository(), run, group) as log,
+    ):
+        yield log
 
 
 def report_again(params: Params, group: str | None = None) -> None:

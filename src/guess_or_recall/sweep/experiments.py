@@ -24,11 +24,12 @@ def git(*arguments: str) -> str:
     return subprocess.run(["git", *arguments], check=True, capture_output=True, text=True).stdout
 
 
-def dvc(*arguments: str, **options) -> subprocess.CompletedProcess:
-    """Run dvc from the environment of this process, and its stages too."""
+def dvc(*arguments: str, group: str = "", **options) -> subprocess.CompletedProcess:
+    """Run dvc from the environment of this process, and its stages too; `group`: of wandb runs."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    more = {"PATH": path} | ({"WANDB_RUN_GROUP": group} if group else {})
     command = [sys.executable, "-m", "dvc", *arguments]
-    return subprocess.run(command, env=os.environ | {"PATH": path}, text=True, **options)
+    return subprocess.run(command, env=os.environ | more, text=True, **options)
 
 
 def existing(commit: str = "HEAD") -> dict[str, str]:
@@ -55,17 +56,17 @@ def require_clean(*except_for: str) -> None:
 
 def require_upstream() -> None:
     """Raise UserError where a stage left of `label` has to run first."""
-    stale = stale_upstream()
-    if stale:
-        raise UserError(f"not up to date: {', '.join(stale)}; run `dvc repro attention` first")
+    found = stale(*UPSTREAM)
+    if found:
+        raise UserError(f"not up to date: {', '.join(found)}; run `dvc repro attention` first")
 
 
-def stale_upstream() -> list[str]:
-    """Stages left of `label` that are not up to date; UserError where DVC cannot tell."""
-    found = dvc("--wait-for-lock", "status", "--json", *UPSTREAM, capture_output=True)
+def stale(*stages: str) -> list[str]:
+    """Those of some stages that are not up to date; UserError where DVC cannot tell."""
+    found = dvc("--wait-for-lock", "status", "--json", *stages, capture_output=True)
     if found.returncode:
         raise UserError(f"dvc status fails: {last_line(found.stderr)}")
-    return [name for name in json.loads(found.stdout or "{}") if name in UPSTREAM]
+    return [name for name in json.loads(found.stdout or "{}") if name in stages]
 
 
 def cache_folder() -> str:
@@ -115,6 +116,7 @@ def record(setting: Setting) -> str | None:
     with open(log, "w") as stream:
         ran = dvc(
             *("exp", "run", "--temp", "--name", setting.name, *arguments, LAST),
+            group=setting.sweep,
             stdout=stream,
             stderr=subprocess.STDOUT,
         )

@@ -1,0 +1,197 @@
+"""The chain of jobs on a real SLURM of four nodes: README's commands, kills, and what comes out."""
+
+import hashlib
+import re
+import shlex
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+import pytest
+
+from tests.conftest import blocks, commit, copy_of, must, new_repository
+from tests.servers import no_slurm, slurm, wait_for
+from tests.unit.test_tracking import group_of
+
+pytestmark = [
+    pytest.mark.skipif(bool(no_slurm()), reason=no_slurm() or "-"),
+    pytest.mark.timeout(900),
+]
+SWEEPS = """
+benchmark: [{taxonomy: [guess, recite]}]
+rho: [{taxonomy: guess, rho: [0.5, 0.6]}, {taxonomy: recite, train.seed: 43}]
+"""
+VARIANTS = {"guess-rho0.5", "guess-rho0.6", "recite-delta8", "recite-delta8-seed43"}
+LOCAL = Path("/dev/shm" if Path("/dev/shm").exists() else "/tmp")  # another file system
+OWN = {"CPUS": "1", "MEMORY": "1G", "PARTS": "2", "SETUP": '""', "LOCAL": str(LOCAL)}
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """Variables of a cluster of four nodes."""
+    with slurm(tmp_path_factory.mktemp("slurm")) as variables:
+        yield variables
+
+
+def prepared(folder: Path) -> Path:
+    """A repository with small sweeps, offline wandb and the settings of the cluster, committed."""
+    (folder / "sweeps.yaml").write_text(SWEEPS)
+    params = folder / "params.yaml"
+    text = params.read_text().replace("wandb: disabled", "wandb: offline")
+    params.write_text(text.replace("epochs: 2\n", "epochs: 40\n"))  # time enough to be hit
+    settings = folder / "slurm/cluster.env"
+    for key, value in OWN.items():
+        text, changed = re.subn(rf"^{key}=.*", f"{key}={value}", settings.read_text(), flags=re.M)
+        assert changed
+        settings.write_text(text)
+    commit(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sequential(micro, tmp_path_factory):
+    """The same sweeps run one after the other, without a cluster and without DVC."""
+    folder = prepared(copy_of(micro, tmp_path_factory.mktemp("sequential")))
+    must(folder, "python", "src/run.py", "sweep", "benchmark", "rho", "--folder", "runs")
+    must(folder, "python", "src/run.py", "tables", "benchmark", "rho", "--folder", "runs")
+    return folder
+
+
+class Study:
+    """A repository whose commands run against the cluster."""
+
+    def __init__(self, folder: Path, variables: dict[str, str]):
+        self.folder, self.variables = folder, variables
+
+    def must(self, *command: str) -> str:
+        return must(self.folder, *command, **self.variables)
+
+    def queue(self) -> list["Job"]:
+        """All that is in the queue."""
+        said = self.must("squeue", "--noheader", "--array", "--format=%j|%T|%N|%A|%F_%K")
+        return [Job(*line.split("|")) for line in said.split()]
+
+    def running(self, step: str) -> list["Job"]:
+        """The running tasks of a step."""
+        return [one for one in self.queue() if (one.step, one.state) == (step, "RUNNING")]
+
+    def log(self, job: "Job") -> str:
+        """What a task has said."""
+        [path] = (self.folder / ".scratch/slurm").glob(f"*/{job.step}-{job.task}.log")
+        return path.read_text()
+
+    def trains(self, job: "Job") -> bool:
+        """Whether a task has finished some epochs, and goes on."""
+        reached = percents(self.log(job))
+        return bool(reached) and 5 < reached[-1] < 90
+
+    def daemon(self, node: str) -> psutil.Process:
+        """The slurmd of a node."""
+        path = Path(self.variables["SLURM_CONF"]).with_name(f"slurmd.{node}.pid")
+        return psutil.Process(int(path.read_text()))
+
+    def processes(self, job: "Job") -> list[psutil.Process]:
+        """All that SLURM runs for a task, its own process first."""
+        script = f"/job{int(job.number):05d}/slurm_script"
+        root = str(Path(self.variables["SLURM_CONF"]).parent)
+        for each in psutil.process_iter(["cmdline"]):
+            line = " ".join(each.info["cmdline"] or [])
+            if script in line and root in line:
+                step = each.parent()
+                return [step, *step.children(recursive=True)]
+        raise AssertionError(f"no process of {job}")
+
+
+class Job(NamedTuple):
+    step: str
+    state: str
+    node: str
+    number: str
+    task: str  # as SLURM names it: 4_1
+
+
+def percents(log: str) -> list[int]:
+    """How far a bar of the training came."""
+    return [int(found) for found in re.findall(r"train 2 CNNs: +(\d+)%", log)]
+
+
+def experiments(folder: Path) -> set[str]:
+    """Names of the experiments of a repository."""
+    refs = must(folder, "git", "for-each-ref", "--format=%(refname)", "refs/exps").split()
+    return {ref.rpartition("/")[2] for ref in refs if len(ref.split("/")) == 5}
+
+
+def runs(folder: Path) -> Counter:
+    """Offline wandb runs of a repository, by group."""
+    return Counter(map(group_of, folder.glob("wandb/offline-run-*/run-*.wandb")))
+
+
+def table_of(said: str) -> dict[str, list[int]]:
+    """The table that `status` prints: step -> done, running, waiting, failed, to submit."""
+    rows = [line.split("│")[1:-1] for line in said.splitlines() if line.startswith("│")]
+    return {row[0].strip(): [int(cell.strip() or 0) for cell in row[1:]] for row in rows}
+
+
+def test_a_chain_with_kills_gives_the_table_of_a_sequential_run(
+    cluster, sequential, tmp_path_factory
+):
+    """The whole chain from nothing, each of four variants hit in another way while it trains."""
+    study = Study(prepared(new_repository(tmp_path_factory.mktemp("chain") / "study")), cluster)
+    [block] = blocks("On a cluster")
+    preview, submit, status = block.splitlines()
+    shown = study.must("bash", "-euc", preview)
+    assert shown.count("\nsbatch ") == 5 and "4 variants to submit" in shown
+    assert not study.queue() and not (study.folder / ".scratch").exists()
+    before = set(LOCAL.glob("guess-or-recall-*"))
+    study.must("bash", "-euc", submit)
+    assert "nothing to submit" in study.must("bash", "-euc", submit)
+    assert len(study.queue()) == 1 + 2 + 1 + 4 + 1
+
+    wait_for(lambda: len(study.running("variants")) == 4, 400, "four variants at the same time")
+    cancelled, limited, killed, lost = jobs = study.running("variants")
+    for job in jobs:
+        wait_for(lambda job=job: study.trains(job), 100, f"training of {job}")
+        batch = study.processes(job)
+        if job is cancelled:
+            study.must("scancel", job.task)
+        elif job is limited:  # as SLURM does near the time limit
+            study.must("scancel", "--batch", "--signal=USR1", job.task)
+        elif job is killed:
+            [stage] = [one for one in batch if one.cmdline()[-2:] == ["src/run.py", "train"]]
+            stage.kill()
+        else:  # as where a node fails
+            for one in [study.daemon(job.node), *batch]:
+                one.kill()
+    wait_for(lambda: not study.queue(), 400, "the end of the chain")
+
+    said = study.must("bash", "-euc", status)
+    assert table_of(said)["variants"] == [2, 0, 0, 2, 0]
+    assert table_of(said)["tables"] == [1, 0, 0, 0, 0]
+    assert f"JOB {cancelled.number} ON" in said and "CANCELLED" in said
+    assert "failed to run: python src/run.py train, exited with -9" in said
+    for one in (limited, lost):
+        _, first, second = study.log(one).split("Running stage 'train'")
+        assert percents(first)[0] == 0 < percents(second)[0]  # it went on where it was
+    assert any("Missing" in path.read_text() for path in study.folder.glob("results/*.md"))
+    again = study.must("bash", "-euc", submit)
+    assert "2 variants done" in again and "2 variants failed" in again
+    _, resubmitted, last = again.split("\nsbatch ")
+    assert "--job-name=variants" in resubmitted and "--job-name=tables" in last
+    twice = shlex.split(resubmitted.partition("\n")[0])  # by hand once more: two tasks a variant
+    study.must("sbatch", *twice)
+    wait_for(lambda: not study.queue(), 200, "what was submitted again")
+
+    said = study.must("bash", "-euc", status)
+    assert [row[1:] for row in table_of(said).values()] == [[0, 0, 0, 0]] * 5
+    tables = [path for path in (sequential / "results").glob("*.*") if path.suffix != ".pdf"]
+    assert {path.name for path in tables} >= {"benchmark.csv", "rho.md", "rho_verdict.md"}
+    for path in tables:
+        assert (study.folder / "results" / path.name).read_bytes() == path.read_bytes()
+    assert experiments(study.folder) == VARIANTS
+    for one in (study.folder, sequential):
+        assert runs(one) == {"benchmark": 3, "rho": 1}
+    assert set(LOCAL.glob("guess-or-recall-*")) == before
+    for path in (study.folder / ".dvc/cache/files/md5").glob("*/*"):
+        name = (path.parent.name + path.name).removesuffix(".dir")
+        assert hashlib.md5(path.read_bytes()).hexdigest() == name

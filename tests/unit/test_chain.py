@@ -1,0 +1,218 @@
+"""A chain of jobs without SLURM: settings, what is submitted in which state, what logs say."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guess_or_recall.cluster import chain as chains
+from guess_or_recall.cluster.chain import STEPS, Chain, command, ranges, write_chain
+from guess_or_recall.cluster.settings import SETTINGS, read_settings
+from guess_or_recall.cluster.slurm import Queued
+from guess_or_recall.cluster.state import Task, seconds_left, tasks, underway
+from guess_or_recall.commands.status import duration, listed
+from guess_or_recall.commands.submit import busy_jobs, to_submit
+from guess_or_recall.errors import UserError
+from tests.conftest import ROOT
+
+SHIPPED = (ROOT / SETTINGS).read_text()
+OURS = read_settings(ROOT / SETTINGS)
+RUNNING, PENDING = Queued("RUNNING", "None", "n3"), Queued("PENDING", "Dependency", "")
+
+
+def chain(*submitted):
+    """A chain of three variants and two parts, in which some tasks were submitted."""
+    jobs = [{"step": step, "job": job, "tasks": numbers} for step, job, numbers in submitted]
+    return Chain("rho-1", "0" * 40, ["rho"], "", 2, ["a", "b", "c"], jobs)
+
+
+WHOLE = chain(
+    ("prepare", 1, [1]), ("extract", 2, [1, 2]), ("merge", 3, [1]), ("variants", 4, [1, 2, 3]),
+    ("tables", 5, [1]),
+)  # fmt: skip
+
+
+def write_log(one, step, job, task, text):
+    path = one.log(step, job, task)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("GPUS=1 ", "GPUS=-1 ", "GPUS = '-1': Input should be greater than or equal to 0"),
+        ("PARTS=4 ", "PARTS=four ", "PARTS = 'four': Input should be a valid integer"),
+        ("TIME=04:00:00", "TIME=4h", "TIME = '4h': String should match pattern"),
+        ("MEMORY=32G", "MEMORY=", "MEMORY = '': String should match"),
+        ("ACCOUNT=", "ACOUNT=", "ACCOUNT is missing; unknown key ACOUNT"),
+    ],
+)
+def test_wrong_settings(tmp_path, old, new, message):
+    assert old in SHIPPED
+    path = tmp_path / "cluster.env"
+    path.write_text(SHIPPED.replace(old, new, 1))
+    with pytest.raises(UserError) as error:
+        read_settings(path)
+    assert message in str(error.value) and str(path) in str(error.value)
+
+
+def test_settings_are_read_as_a_shell_reads_them(tmp_path):
+    path = tmp_path / "cluster.env"
+    options = "OPTIONS=\"--qos=long --comment='two words'\" "
+    path.write_text(SHIPPED.replace("OPTIONS= ", options).replace("LOCAL=/tmp", "LOCAL=$TMPDIR"))
+    found = read_settings(path)
+    assert found.local == "$TMPDIR"  # of the node, not of where it is read
+    given = command(chain(), "merge", [1], found, [], "cache")
+    assert given[given.index("--qos=long") + 1] == "--comment=two words"
+
+
+def test_what_sbatch_is_given():
+    given = command(WHOLE, "variants", [1, 3], OURS, [3, 7], "/cache")
+    assert given[:4] == [
+        "--job-name=variants",
+        "--array=1,3%16",
+        "--dependency=afterok:3:7",
+        "--kill-on-invalid-dep=yes",
+    ]
+    assert {"--gres=gpu:1", "--requeue", "--open-mode=append", "--signal=B:USR1@120"} < set(given)
+    assert given[-4:-2] == ["slurm/variants.sbatch", "0" * 40] and given[-1] == "/cache"
+    assert not any(part.startswith(("--account", "--partition")) for part in given)
+    last = command(WHOLE, "tables", [1], OURS, [4], "/cache")
+    assert "--dependency=afterany:4" in last and last[-1] == "rho"
+    assert not [x for x in command(WHOLE, "prepare", [1], OURS, [], "") if "depend" in x]
+    no_gpu = OURS.model_copy(update={"gpus": 0})
+    assert not [x for x in command(WHOLE, "prepare", [1], no_gpu, [], "") if "gres" in x]
+
+
+@given(st.sets(st.integers(1, 60), min_size=1))
+def test_ranges_hold_every_number_once(numbers):
+    parts = [part.split("-") for part in ranges(numbers).split(",")]
+    found = [n for part in parts for n in range(int(part[0]), int(part[-1]) + 1)]
+    assert found == sorted(numbers)
+    assert all(int(b[0]) - int(a[-1]) > 1 for a, b in pairwise(parts))
+
+
+def test_states_from_queue_experiments_and_logs(workspace):
+    write_log(WHOLE, "prepare", 1, 1, "...\n== status 0, 12 s, n1\n")
+    write_log(WHOLE, "extract", 2, 1, "== status 0, 70 s, n1\n")
+    error = "10%|#\rerror in extract: disk full\nERROR: more\n== status 1, 3 s, n2\n"
+    write_log(WHOLE, "extract", 2, 2, error)
+    write_log(WHOLE, "variants", 4, 2, "== status 1, 9 s, n1\ntime limit: queued again\nRunning\n")
+    known = {(4, 1): RUNNING, (4, 3): PENDING}
+    found = tasks(WHOLE, known, {"b"}, left_is_done=False)
+    assert [(each.step, each.state) for each in found] == [
+        ("prepare", "done"), ("extract", "done"), ("extract", "failed"), ("merge", "failed"),
+        ("variants", "running"), ("variants", "done"), ("variants", "waiting"),
+        ("tables", "failed"),
+    ]  # fmt: skip
+    assert found[0].seconds == 12
+    assert found[2].said.startswith("error in extract: disk full (")
+    assert found[3].said == "it never began: a job that it waited for failed"
+    assert (found[4].said, found[6].said) == ("on n3", "Dependency")
+    silent = tasks(WHOLE, {}, set(), left_is_done=True)[5]
+    assert silent.said.startswith("it ended without a word: killed, or its node failed (")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("10%|# slurmstepd-n1: error: *** JOB 7 ON n1 CANCELLED AT 9 ***\n== status 143, 1 s, n1\n",
+         "JOB 7 ON n1 CANCELLED AT 9"),
+        ("slurmstepd: error: *** JOB 7 ON n1 CANCELLED AT 9 DUE TO TIME LIMIT ***\n",
+         "JOB 7 ON n1 CANCELLED AT 9 DUE TO TIME LIMIT"),
+        ("error in label: class 'x' is empty\nERROR: failed\n== status 1, 1 s, n1\n",
+         "error in label: class 'x' is empty"),
+        ("ERROR: failed to run\n\n== status 255, 1 s, n1\n", "ERROR: failed to run"),
+        ("== status 0, 5 s, n1\nagain, and killed\n", "it ended without a word"),
+        ("== status 2, 0 s, n1\n", "no output"),
+    ],
+)  # fmt: skip
+def test_why_a_task_failed(workspace, text, said):
+    write_log(WHOLE, "variants", 4, 1, text)
+    one = tasks(WHOLE, {}, set(), left_is_done=True)[4]
+    assert one.state == "failed" and one.said.startswith(said)
+    assert str(WHOLE.log("variants", 4, 1)) in one.said
+
+
+def test_a_task_that_slurm_is_ending(workspace):
+    """It runs until its last word; while it is queued again, it has none."""
+    ending = {(4, 1): Queued("COMPLETING", "None", "n1")}
+    write_log(WHOLE, "variants", 4, 1, "time limit: queued again\n")
+    assert tasks(WHOLE, ending, set(), True)[4].state == "running"
+    write_log(WHOLE, "variants", 4, 1, "ERROR: no\n== status 1, 2 s, n1\n")
+    assert tasks(WHOLE, ending, set(), True)[4].state == "failed"
+
+
+def test_an_experiment_that_was_removed_is_made_again(workspace):
+    write_log(WHOLE, "variants", 4, 1, "== status 0, 2 s, n1\n")
+    one = tasks(WHOLE, {}, set(), True)[4]
+    assert (one.state, one.said) == ("to submit", "its experiment is gone")
+
+
+def states(**given):
+    """Tasks in these states: a letter each, d(one) r(unning) w(aiting) f(ailed) t(o submit)."""
+    long = {"d": "done", "r": "running", "w": "waiting", "f": "failed", "t": "to submit"}
+    usual = {"prepare": "d", "extract": "dd", "merge": "d", "variants": "ddd", "tables": "d"}
+    return [
+        Task(step, number, "", long[letter])
+        for step, letters in (usual | given).items()
+        for number, letter in enumerate(letters, 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("found", "stale", "wanted"),
+    [
+        (states(), [], {}),
+        (states(prepare="t", extract="tt", merge="t", variants="ttt", tables="t"), ["sequences"],
+         {"prepare": [1], "extract": [1, 2], "merge": [1], "variants": [1, 2, 3], "tables": [1]}),
+        (states(prepare="f", extract="ff"), ["model"],
+         {"prepare": [1], "extract": [1, 2], "merge": [1]}),
+        (states(extract="df", merge="f"), ["attention"], {"extract": [2], "merge": [1]}),
+        (states(prepare="t", extract="dd", merge="f"), ["attention"], {"merge": [1]}),
+        (states(extract="ff", variants="dfd"), [], {"variants": [2], "tables": [1]}),
+        (states(variants="dfr", tables="w"), [], {"variants": [2], "tables": [1]}),
+        (states(variants="drw", tables="w"), [], {}),
+        (states(tables="f"), [], {"tables": [1]}),
+    ],
+)  # fmt: skip
+def test_only_what_failed_or_is_missing_is_submitted(found, stale, wanted):
+    assert {step: numbers for step, numbers in to_submit(found, stale).items() if numbers} == wanted
+
+
+def test_new_jobs_wait_for_those_in_the_queue():
+    found = [one._replace(state="running") for one in states() if one.step in ("merge", "variants")]
+    jobs = busy_jobs(WHOLE, found)
+    assert list(jobs) == list(STEPS)
+    assert {step: own for step, own in jobs.items() if own} == {"merge": [3], "variants": [4]}
+
+
+def test_a_task_belongs_to_the_job_that_it_was_submitted_in_last():
+    again = chain(("variants", 4, [1, 2, 3]), ("variants", 9, [2]))
+    assert again.jobs("variants") == {1: 4, 2: 9, 3: 4}
+    assert underway(WHOLE, {(2, 2): RUNNING}) and not underway(WHOLE, {(4, 1): RUNNING})
+
+
+def test_chains_on_disk(workspace):
+    with pytest.raises(UserError, match="no chain of jobs in"):
+        chains.latest()
+    write_chain(WHOLE)
+    assert chains.latest() == chains.latest("rho-1") == WHOLE
+    with pytest.raises(UserError, match="no chain 'x': there are rho-1"):
+        chains.latest("x")
+
+
+def test_time_left():
+    done, ahead = Task("variants", 1, "a", "done", "", 30), Task("variants", 2, "b", "waiting")
+    assert seconds_left([done, *[ahead] * 5], 2) == 3 * 30
+    assert seconds_left([ahead], 2) is None
+    assert [duration(x) for x in (9, 99, 600, 3700)] == ["9 s", "99 s", "10 min", "1 h 2 min"]
+
+
+def test_lines_of_the_status():
+    one = Task("variants", 1, "guess-rho0.5", "failed", "why (log)")
+    done = Task("extract", 1, "part 1/2", "done", "", 7)
+    assert list(listed([one, done], ("failed",))) == ["failed: variants guess-rho0.5, why (log)"]
+    assert list(listed([one, done], ("done",))) == ["done: extract part 1/2, 7 s"]
