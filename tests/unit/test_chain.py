@@ -1,7 +1,13 @@
 """A chain of jobs without SLURM: settings, what is submitted in which state, what logs say."""
 
+import os
+import re
+import shutil
+import signal
+import subprocess
 from itertools import pairwise
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,12 +15,13 @@ from hypothesis import strategies as st
 from guess_or_recall.cluster import chain as chains
 from guess_or_recall.cluster.chain import STEPS, Chain, command, ranges, write_chain
 from guess_or_recall.cluster.settings import SETTINGS, read_settings
-from guess_or_recall.cluster.slurm import Queued
+from guess_or_recall.cluster.slurm import Queued, queue, sbatch
 from guess_or_recall.cluster.state import Task, seconds_left, tasks, underway
 from guess_or_recall.commands.status import duration, listed
 from guess_or_recall.commands.submit import busy_jobs, to_submit
 from guess_or_recall.errors import UserError
-from tests.conftest import ROOT
+from tests.conftest import ROOT, commit, environment, must
+from tests.servers import wait_for
 
 SHIPPED = (ROOT / SETTINGS).read_text()
 OURS = read_settings(ROOT / SETTINGS)
@@ -216,3 +223,92 @@ def test_lines_of_the_status():
     done = Task("extract", 1, "part 1/2", "done", "", 7)
     assert list(listed([one, done], ("failed",))) == ["failed: variants guess-rho0.5, why (log)"]
     assert list(listed([one, done], ("done",))) == ["done: extract part 1/2, 7 s"]
+
+
+def test_where_there_is_no_slurm(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match="squeue is not installed here: submit from a login node"):
+        queue()
+
+
+def test_slurm_s_refusal_is_one_line(monkeypatch, tmp_path):
+    program = tmp_path / "sbatch"
+    program.write_text("#!/bin/sh\necho 'sbatch: error: invalid partition: gpu' >&2\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(UserError, match="sbatch refuses: sbatch: error: invalid partition: gpu"):
+        sbatch("--partition=gpu", "script")
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A repository with the scripts of the jobs; `dvc` in it says where it runs, and waits."""
+    shutil.copytree(ROOT / "slurm", tmp_path / "slurm")
+    settings = SHIPPED.replace('SETUP="source .venv/bin/activate"', 'SETUP="PATH=$PWD:$PATH"')
+    (tmp_path / "slurm/cluster.env").write_text(settings)
+    (tmp_path / "dvc").write_text("#!/bin/sh\necho dvc $*\nexec sleep ${SECONDS_OF_DVC:-0}\n")
+    (tmp_path / "dvc").chmod(0o755)
+    must(tmp_path, "git", "init", "-q")
+    must(tmp_path, "git", "config", "user.email", "tests@example.org")
+    must(tmp_path, "git", "config", "user.name", "tests")
+    commit(tmp_path)
+    return tmp_path
+
+
+def job(checkout, *arguments, **more):
+    """Start a job's script as SLURM does."""
+    head = must(checkout, "git", "rev-parse", "HEAD").strip()
+    known = environment(SLURM_JOB_NAME="prepare", SLURM_JOB_ID="7", **more)
+    return subprocess.Popen(
+        ["bash", "slurm/prepare.sbatch", *(arguments or [head])],
+        cwd=checkout,
+        env=known,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_a_job_says_how_it_ended(checkout):
+    said = job(checkout).communicate(timeout=30)[0].splitlines()
+    assert said[0] == "dvc --wait-for-lock repro pool"
+    assert re.fullmatch(r"== status 0, \d s, \S+", said[1])
+
+
+def test_a_job_of_a_commit_that_is_not_checked_out(checkout):
+    process = job(checkout, "0" * 40)
+    said = process.communicate(timeout=30)[0].splitlines()
+    assert process.returncode == 1
+    assert said[0].startswith(f"error in prepare: submitted at commit {'0' * 40}, which is checked")
+    assert said[1].startswith("== status 1, ")
+
+
+def begun_job(checkout):
+    """A job whose command runs."""
+    process = job(checkout, SECONDS_OF_DVC="59")
+    assert process.stdout.readline() == "dvc --wait-for-lock repro pool\n"
+    return process
+
+
+def test_a_cancelled_job_ends_what_it_runs(checkout):
+    process = begun_job(checkout)
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=15)[0]  # long before the command would end
+    assert process.returncode == 143 and said.startswith("== status 143, ")
+
+
+def test_near_its_time_limit_a_job_is_queued_again(checkout):
+    (checkout / "scontrol").write_text("#!/bin/sh\necho scontrol $*\n")
+    (checkout / "scontrol").chmod(0o755)
+    process = begun_job(checkout)
+    process.send_signal(signal.SIGUSR1)
+    assert process.stdout.readline() == "time limit: queued again\n"
+    assert process.stdout.readline() == "scontrol requeue 7\n"
+
+    def below():
+        return [one.cmdline() for one in psutil.Process(process.pid).children(recursive=True)]
+
+    wait_for(lambda: below() == [["sleep", "60"]], 10, "a job that waits for its end")
+    for one in [process, *psutil.Process(process.pid).children()]:
+        one.kill()  # as SLURM does then
+    process.communicate(timeout=15)
