@@ -18,8 +18,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import pandas as pd
+
 from tests.conftest import commit, must, new_repository
-from tests.servers import no_slurm, slurm
+from tests.servers import configure, no_slurm, slurm
 
 SEEDS = "trees: [{{taxonomy: [guess, recite], train.seed: [{}]}}]\n"
 SETTINGS = {"CPUS": "1", "MEMORY": "1G", "PARTS": "2", "SETUP": '""'}
@@ -29,10 +31,7 @@ def repository(folder: Path, variants: int) -> Path:
     """A new repository on the micro profile with a sweep of so many variants, nothing run."""
     made = new_repository(folder)
     (made / "sweeps.yaml").write_text(SEEDS.format(", ".join(map(str, range(variants // 2)))))
-    settings = made / "slurm/cluster.env"
-    for key, value in SETTINGS.items():
-        text = settings.read_text()
-        settings.write_text(re.sub(rf"^{key}=.*", f"{key}={value}", text, flags=re.M))
+    configure(made, **SETTINGS)
     commit(made)
     return made
 
@@ -46,17 +45,12 @@ def by_cluster(folder: Path, variables: dict[str, str]) -> float:
     return time.perf_counter() - begun
 
 
-def by_hand(folder: Path) -> float:
-    """Seconds of the same, one after the other."""
+def by_sweep(folder: Path) -> float:
+    """Seconds of the same as one machine does it: the pipeline, then `sweep` and `tables`."""
     begun = time.perf_counter()
-    must(folder, "dvc", "repro", "attention")
-    for line in must(folder, "python", "src/run.py", "sweep", "trees", "--dry-run").splitlines()[
-        1:
-    ]:
-        tree, seed = re.fullmatch(r"(\w+)-.*-seed(\d+)", line).groups()  # pyright: ignore
-        changes = ["-S", f"taxonomy={tree}", "-S", f"train.seed={seed}"]
-        must(folder, "dvc", "exp", "run", "--temp", "-n", line, *changes, "evaluate")
     must(folder, "dvc", "repro")
+    commit(folder)
+    must(folder, "python", "src/run.py", "sweep", "trees")
     must(folder, "python", "src/run.py", "tables", "trees")
     return time.perf_counter() - begun
 
@@ -66,10 +60,10 @@ def counts(folder: Path) -> dict[str, float]:
     refs = must(folder, "git", "for-each-ref", "--format=%(refname)", "refs/exps").split()
     logs = list((folder / ".scratch/slurm").glob("*/variants-*.log"))
     taken = [int(re.findall(r"^== status 0, (\d+) s", log.read_text(), re.M)[-1]) for log in logs]
-    rows = (folder / "results/trees.csv").read_text().count("\n") - 1
+    rows = pd.read_csv(folder / "results/trees.csv")["seeds"].sum()
     return {
         "experiments": len([ref for ref in refs if len(ref.split("/")) == 5]),
-        "rows": rows,
+        "in_tables": int(rows),
         "task_s": round(sum(taken) / len(taken), 1),
     }
 
@@ -92,13 +86,15 @@ def main() -> None:
         sys.exit(no_slurm())
     with tempfile.TemporaryDirectory() as temporary:
         base = Path(temporary)
-        one = repository(base / "one", 2 if given.what == "overhead" else given.variants)
+        count = 2 if given.what == "overhead" else given.variants
+        one = repository(base / "one", count)
         with slurm(base / "slurm") as variables:
             taken = by_cluster(one, variables)
-        found = {"variants": given.variants, "four_nodes_s": round(taken), **counts(one)}
+        assert counts(one)["experiments"] == counts(one)["in_tables"] == count, "some were lost"
+        found = {"variants": count, "four_nodes_s": round(taken), **counts(one)}
         if given.what == "chain":
-            other = repository(base / "other", given.variants)
-            found["sequential_s"] = round(by_hand(other))
+            other = repository(base / "other", count)
+            found["sweep_s"] = round(by_sweep(other))
         if given.what == "overhead":
             found["stages_s"] = round(stages_of(one), 1)
         print(json.dumps(found))

@@ -1,25 +1,30 @@
 # Sourced by every job, with the commit that it is for: settings, environment, `resumable COMMAND`.
-set -euo pipefail
+set -eo pipefail
 commit=$1
-source slurm/cluster.env
+root=$PWD
 clone=   # what a job removes when it ends
+node=${SLURMD_NODENAME:-$(hostname)}
 ended() {
-    echo "== status $?, $SECONDS s, ${SLURMD_NODENAME:-$(hostname)}"   # read by `status`
+    echo "== status $?, $SECONDS s, $node"
     rm -rf "$clone"
 }
 trap ended EXIT
+echo "== begun, $(date -Is), $node"   # these two lines are read by `status`
+source slurm/cluster.env
 eval "$SETUP"
-root=$PWD
-export GUESS_OR_RECALL_SCRATCH=$root/.scratch WANDB_DIR=$root   # of all clones, on every node
-if [ "$(git rev-parse HEAD)" != "$commit" ]; then
-    echo "error in $SLURM_JOB_NAME: submitted at commit $commit, which is checked out no more:" \
+set -u
+export GUESS_OR_RECALL_SCRATCH=${GUESS_OR_RECALL_SCRATCH:-$root/.scratch} # of all clones, on all nodes
+export WANDB_DIR=${WANDB_DIR:-$root}
+made=(dvc.lock metrics figures results slurm/cluster.env)   # these may differ
+if ! git diff --quiet "$commit" -- . "${made[@]/#/:(exclude)}"; then
+    echo "error in $SLURM_JOB_NAME: the files differ from commit $commit, which was submitted:" \
         "check it out, or submit again"
     exit 1
 fi
 
 # At the time limit the job is queued again. (A command in the foreground is waited for first.)
 child=
-trap 'interrupt 60; again' USR1
+trap 'again' USR1
 trap 'interrupt 20; exit 143' TERM
 
 # A command that goes on where it was interrupted.
@@ -41,7 +46,8 @@ interrupt() {
 }
 
 again() {
-    trap '' TERM   # with which SLURM ends a job that is queued again
+    trap '' TERM   # with which SLURM ends a job at its limit, or when it is queued again
+    interrupt 60
     echo "time limit: queued again"
     rm -rf "$clone"
     scontrol requeue "$SLURM_JOB_ID"

@@ -1,7 +1,7 @@
 """Real servers for the tests: S3 (rclone) and SLURM with several nodes, on this machine alone."""
 
-import functools
 import os
+import re
 import shutil
 import signal
 import socket
@@ -56,7 +56,6 @@ def s3(store: Path, port: int, *options: str) -> Iterator[subprocess.Popen]:
         process.wait()
 
 
-@functools.cache
 def no_slurm() -> str:
     """Why SLURM cannot run here; it is installed where it can be."""
     programs = ("slurmctld", "slurmd", "munged")
@@ -68,6 +67,15 @@ def no_slurm() -> str:
     for command in (["apt-get", "update"], install):
         ran = subprocess.run(command, capture_output=True, text=True)
     return "" if all(map(shutil.which, programs)) else f"apt-get failed: {ran.stderr[-300:]}"
+
+
+def configure(repository: Path, **settings: str) -> None:
+    """Change settings of a repository's slurm/cluster.env."""
+    path = repository / "slurm/cluster.env"
+    for key, value in settings.items():
+        text, count = re.subn(rf"^{key}=.*", f"{key}={value}", path.read_text(), flags=re.M)
+        assert count == 1, key
+        path.write_text(text)
 
 
 CONFIGURATION = """

@@ -48,8 +48,8 @@ def existing(path: Path) -> Path:
     """Return `path`, or raise UserError saying how to make it."""
     if not path.exists():
         raise UserError(
-            f"{path} is missing: make it with `dvc repro` (`dvc pull` fetches it, but only where "
-            "`dvc remote list` names a remote that holds it)"
+            f"{path} is missing: make it with `dvc repro` (or fetch it with `dvc pull`, where the "
+            "remotes are set up: README, Share)"
         )
     return path
 

@@ -1,6 +1,7 @@
 """The chain of jobs on a real SLURM of four nodes: README's commands, kills, and what comes out."""
 
 import hashlib
+import os
 import re
 import shlex
 from collections import Counter
@@ -10,14 +11,12 @@ from typing import NamedTuple
 import psutil
 import pytest
 
+from guess_or_recall.cluster.chain import STEPS
 from tests.conftest import blocks, commit, copy_of, must, new_repository
-from tests.servers import no_slurm, slurm, wait_for
+from tests.servers import configure, no_slurm, slurm, wait_for
 from tests.unit.test_tracking import group_of
 
-pytestmark = [
-    pytest.mark.skipif(bool(no_slurm()), reason=no_slurm() or "-"),
-    pytest.mark.timeout(900),
-]
+pytestmark = pytest.mark.timeout(900)
 SWEEPS = """
 benchmark: [{taxonomy: [guess, recite]}]
 rho: [{taxonomy: guess, rho: [0.5, 0.6]}, {taxonomy: recite, train.seed: 43}]
@@ -30,6 +29,8 @@ OWN = {"CPUS": "1", "MEMORY": "1G", "PARTS": "2", "SETUP": '""', "LOCAL": str(LO
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
     """Variables of a cluster of four nodes."""
+    if reason := no_slurm():
+        (pytest.fail if "CI" in os.environ else pytest.skip)(reason)
     with slurm(tmp_path_factory.mktemp("slurm")) as variables:
         yield variables
 
@@ -40,11 +41,7 @@ def prepared(folder: Path) -> Path:
     params = folder / "params.yaml"
     text = params.read_text().replace("wandb: disabled", "wandb: offline")
     params.write_text(text.replace("epochs: 2\n", "epochs: 40\n"))  # time enough to be hit
-    settings = folder / "slurm/cluster.env"
-    for key, value in OWN.items():
-        text, changed = re.subn(rf"^{key}=.*", f"{key}={value}", settings.read_text(), flags=re.M)
-        assert changed
-        settings.write_text(text)
+    configure(folder, **OWN)
     commit(folder)
     return folder
 
@@ -147,6 +144,20 @@ def test_a_chain_with_kills_gives_the_table_of_a_sequential_run(
     study.must("bash", "-euc", submit)
     assert "nothing to submit" in study.must("bash", "-euc", submit)
     assert len(study.queue()) == 1 + 2 + 1 + 4 + 1
+
+    wait_for(lambda: len(study.running("extract")) == 2, 300, "both parts at the same time")
+    study.must("scancel", study.running("extract")[1].task)
+    wait_for(lambda: not study.queue(), 60, "the end of all that waits for the attention")
+    found = table_of(study.must("bash", "-euc", status))
+    assert [found[step] for step in STEPS[:3]] == [
+        [1, 0, 0, 0, 0],
+        [1, 0, 0, 1, 0],
+        [0, 0, 0, 1, 0],
+    ]
+    assert not (study.folder / "data/attention").exists()  # nobody made it in their place
+    again = study.must("bash", "-euc", submit).split("\nsbatch ")[1:]
+    assert [one.split()[0] for one in again] == [f"--job-name={step}" for step in STEPS[1:]]
+    assert "--array=2 " in again[0]
 
     wait_for(lambda: len(study.running("variants")) == 4, 400, "four variants at the same time")
     cancelled, limited, killed, lost = jobs = study.running("variants")

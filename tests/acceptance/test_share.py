@@ -1,6 +1,7 @@
 """The remotes on a real S3 server: README's commands, the light subset, and what can go wrong."""
 
 import hashlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -94,6 +95,7 @@ def md5(path):
 def test_on_a_laptop(published, port, clone):
     """All blocks of the section, in order."""
     light, draw, heavy = blocks("On a laptop")
+    shutil.rmtree(clone / "figures")
     told = bash(clone, port, light)
     assert "Running stage" not in told and "up to date" in told
     assert not (clone / "data/attention").exists()
@@ -136,8 +138,6 @@ def test_a_wrong_key(port, clone, keys, message):
     bash(clone, port, ENDPOINT.format(url="$S3_ENDPOINT"))
     for command in (["pull", "-r", "light", "--allow-missing"], ["push"]):
         done = run(clone, "dvc", *command, **KEYS | keys)
-        if command == ["push"] and not done.returncode:
-            continue  # nothing here to push
         assert done.returncode != 0
         assert message in done.stderr and "Traceback" not in done.stderr
     bash(clone, port, "dvc pull -q -r light --allow-missing")

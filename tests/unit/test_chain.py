@@ -1,5 +1,6 @@
 """A chain of jobs without SLURM: settings, what is submitted in which state, what logs say."""
 
+import dataclasses
 import os
 import re
 import shutil
@@ -13,15 +14,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guess_or_recall.cluster import chain as chains
-from guess_or_recall.cluster.chain import STEPS, Chain, command, ranges, write_chain
-from guess_or_recall.cluster.settings import SETTINGS, read_settings
+from guess_or_recall.cluster.chain import (
+    STEPS,
+    Chain,
+    command,
+    dependency,
+    ranges,
+    write_chain,
+)
+from guess_or_recall.cluster.settings import SETTINGS, read_settings, seconds
 from guess_or_recall.cluster.slurm import Queued, queue, sbatch
 from guess_or_recall.cluster.state import Task, seconds_left, tasks, underway
-from guess_or_recall.commands.status import duration, listed
-from guess_or_recall.commands.submit import busy_jobs, to_submit
+from guess_or_recall.commands.status import again, duration, listed
+from guess_or_recall.commands.submit import busy_jobs, require_no_other, to_submit
 from guess_or_recall.errors import UserError
 from tests.conftest import ROOT, commit, environment, must
-from tests.servers import wait_for
+from tests.servers import configure, wait_for
 
 SHIPPED = (ROOT / SETTINGS).read_text()
 OURS = read_settings(ROOT / SETTINGS)
@@ -31,7 +39,7 @@ RUNNING, PENDING = Queued("RUNNING", "None", "n3"), Queued("PENDING", "Dependenc
 def chain(*submitted):
     """A chain of three variants and two parts, in which some tasks were submitted."""
     jobs = [{"step": step, "job": job, "tasks": numbers} for step, job, numbers in submitted]
-    return Chain("rho-1", "0" * 40, ["rho"], "", 2, ["a", "b", "c"], jobs)
+    return Chain("rho-1", "0" * 40, ["rho"], [], "", 2, ["a", "b", "c"], jobs)
 
 
 WHOLE = chain(
@@ -54,6 +62,11 @@ def write_log(one, step, job, task, text):
         ("TIME=04:00:00", "TIME=4h", "TIME = '4h': String should match pattern"),
         ("MEMORY=32G", "MEMORY=", "MEMORY = '': String should match"),
         ("ACCOUNT=", "ACOUNT=", "ACCOUNT is missing; unknown key ACOUNT"),
+        ("NOTICE=120", "NOTICE=30", "NOTICE = '30': Input should be greater than or equal to 90"),
+        ("TIME=04:00:00", "TIME=3", "TIME=3 leaves no time before NOTICE=120"),
+        ("LOCAL=/tmp", "LOCAL=scratch", "LOCAL = 'scratch'"),
+        ("OPTIONS= ", "OPTIONS=--qos=long --x ", "a value with spaces needs quotes"),
+        ("OPTIONS= ", 'OPTIONS="--x=\'" ', 'OPTIONS = "--x=\'": No closing quotation'),
     ],
 )
 def test_wrong_settings(tmp_path, old, new, message):
@@ -65,18 +78,28 @@ def test_wrong_settings(tmp_path, old, new, message):
     assert message in str(error.value) and str(path) in str(error.value)
 
 
-def test_settings_are_read_as_a_shell_reads_them(tmp_path):
+def test_settings_are_read_as_the_jobs_read_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", "/fast")
     path = tmp_path / "cluster.env"
     options = "OPTIONS=\"--qos=long --comment='two words'\" "
     path.write_text(SHIPPED.replace("OPTIONS= ", options).replace("LOCAL=/tmp", "LOCAL=$TMPDIR"))
     found = read_settings(path)
-    assert found.local == "$TMPDIR"  # of the node, not of where it is read
-    given = command(chain(), "merge", [1], found, [], "cache")
+    assert found.local == "/fast"
+    given = command(chain(), "merge", [1], found, "", "cache")
     assert given[given.index("--qos=long") + 1] == "--comment=two words"
 
 
+@pytest.mark.parametrize(
+    ("time", "expected"),
+    [("90", 5400), ("2:30", 150), ("04:00:00", 14400), ("1-2", 93600), ("1-0:30", 88200),
+     ("2-01:00:05", 176405)],
+)  # fmt: skip
+def test_times_of_slurm(time, expected):
+    assert seconds(time) == expected
+
+
 def test_what_sbatch_is_given():
-    given = command(WHOLE, "variants", [1, 3], OURS, [3, 7], "/cache")
+    given = command(WHOLE, "variants", [1, 3], OURS, "afterok:3:7", "/cache")
     assert given[:4] == [
         "--job-name=variants",
         "--array=1,3%16",
@@ -86,11 +109,28 @@ def test_what_sbatch_is_given():
     assert {"--gres=gpu:1", "--requeue", "--open-mode=append", "--signal=B:USR1@120"} < set(given)
     assert given[-4:-2] == ["slurm/variants.sbatch", "0" * 40] and given[-1] == "/cache"
     assert not any(part.startswith(("--account", "--partition")) for part in given)
-    last = command(WHOLE, "tables", [1], OURS, [4], "/cache")
-    assert "--dependency=afterany:4" in last and last[-1] == "rho"
-    assert not [x for x in command(WHOLE, "prepare", [1], OURS, [], "") if "depend" in x]
+    assert command(WHOLE, "tables", [1], OURS, "", "/cache")[-2:] == ["0" * 40, "rho"]
+    assert not [x for x in command(WHOLE, "prepare", [1], OURS, "", "") if "depend" in x]
     no_gpu = OURS.model_copy(update={"gpus": 0})
-    assert not [x for x in command(WHOLE, "prepare", [1], no_gpu, [], "") if "gres" in x]
+    assert not [x for x in command(WHOLE, "prepare", [1], no_gpu, "", "") if "gres" in x]
+
+
+@pytest.mark.parametrize(
+    ("step", "jobs", "waits"),
+    [
+        ("prepare", {}, ""),
+        ("extract", {"prepare": [1]}, "afterok:1"),
+        ("merge", {"prepare": [1]}, "afterok:1"),
+        ("merge", {"prepare": [1], "extract": [2, 6]}, "afterok:2:6"),
+        ("variants", {"merge": [3], "extract": [2]}, "afterok:3"),
+        ("variants", {}, ""),
+        ("tables", {"merge": [3], "variants": [4, 9]}, "afterok:3,afterany:4:9"),
+        ("tables", {"variants": [4]}, "afterany:4"),
+        ("tables", {}, ""),
+    ],
+)
+def test_what_a_step_waits_for(step, jobs, waits):
+    assert dependency(step, {each: [] for each in STEPS} | jobs) == waits
 
 
 @given(st.sets(st.integers(1, 60), min_size=1))
@@ -116,7 +156,7 @@ def test_states_from_queue_experiments_and_logs(workspace):
     ]  # fmt: skip
     assert found[0].seconds == 12
     assert found[2].said.startswith("error in extract: disk full (")
-    assert found[3].said == "it never began: a job that it waited for failed"
+    assert found[3].said == "it never began: cancelled, or a job that it waited for failed"
     assert (found[4].said, found[6].said) == ("on n3", "Dependency")
     silent = tasks(WHOLE, {}, set(), left_is_done=True)[5]
     assert silent.said.startswith("it ended without a word: killed, or its node failed (")
@@ -134,10 +174,12 @@ def test_states_from_queue_experiments_and_logs(workspace):
         ("ERROR: failed to run\n\n== status 255, 1 s, n1\n", "ERROR: failed to run"),
         ("== status 0, 5 s, n1\nagain, and killed\n", "it ended without a word"),
         ("== status 2, 0 s, n1\n", "no output"),
+        ("slurmstepd: error: *** JOB 7 ON n1 CANCELLED DUE TO JOB REQUEUE ***\n"
+         "== begun, now, n1\nKeyError: 1\n== status 1, 1 s, n1\n", "KeyError: 1"),
     ],
 )  # fmt: skip
 def test_why_a_task_failed(workspace, text, said):
-    write_log(WHOLE, "variants", 4, 1, text)
+    write_log(WHOLE, "variants", 4, 1, f"== begun, now, n1\n{text}")
     one = tasks(WHOLE, {}, set(), left_is_done=True)[4]
     assert one.state == "failed" and one.said.startswith(said)
     assert str(WHOLE.log("variants", 4, 1)) in one.said
@@ -186,7 +228,47 @@ def states(**given):
     ],
 )  # fmt: skip
 def test_only_what_failed_or_is_missing_is_submitted(found, stale, wanted):
-    assert {step: numbers for step, numbers in to_submit(found, stale).items() if numbers} == wanted
+    assert filled(to_submit(found, stale, going_on=False)) == wanted
+
+
+def filled(wanted):
+    return {step: numbers for step, numbers in wanted.items() if numbers}
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted"),
+    [
+        (states(prepare="r", extract="ww", merge="w", variants="www", tables="w"), {}),
+        (states(extract="rf", merge="w", variants="www", tables="w"), {}),
+        (states(extract="rf", merge="f", variants="fff", tables="f"), {}),
+        (states(extract="rd", merge="f", variants="fff", tables="f"),
+         {"merge": [1], "variants": [1, 2, 3], "tables": [1]}),
+        (states(extract="dd", merge="r", variants="dtf", tables="f"),
+         {"variants": [2, 3], "tables": [1]}),
+    ],
+)  # fmt: skip
+def test_while_the_attention_is_made_no_variant_goes_ahead_of_it(found, wanted):
+    assert filled(to_submit(found, [], going_on=True)) == wanted
+
+
+def test_two_chains_do_not_prepare_the_same_checkout(workspace):
+    write_chain(WHOLE)
+    other = dataclasses.replace(WHOLE, name="benchmark-2", submitted=[])
+    require_no_other(other, {(4, 1): RUNNING})  # variants are in clones of their own
+    require_no_other(WHOLE, {(2, 1): RUNNING})
+    with pytest.raises(UserError, match="chain rho-1 prepares its attention in this checkout"):
+        require_no_other(other, {(2, 1): RUNNING})
+
+
+def test_steps_that_were_up_to_date_are_done():
+    found = tasks(chain(("extract", 2, [1, 2]), ("merge", 3, [1])), {(3, 1): PENDING}, set(), False)
+    assert (found[0].step, found[0].state) == ("prepare", "done")
+
+
+def test_the_command_that_submits_a_chain_again():
+    one = dataclasses.replace(WHOLE, changes=["train.grid.kernel=[6, 8]"], prefix="full-")
+    shown = "python src/run.py submit rho -S 'train.grid.kernel=[6, 8]' --prefix full-"
+    assert again(one) == shown
 
 
 def test_new_jobs_wait_for_those_in_the_queue():
@@ -271,21 +353,40 @@ def job(checkout, *arguments, **more):
 
 def test_a_job_says_how_it_ended(checkout):
     said = job(checkout).communicate(timeout=30)[0].splitlines()
-    assert said[0] == "dvc --wait-for-lock repro pool"
-    assert re.fullmatch(r"== status 0, \d s, \S+", said[1])
+    assert said[0].startswith("== begun, ")
+    assert said[1] == "dvc --wait-for-lock repro pool"
+    assert re.fullmatch(r"== status 0, \d s, \S+", said[2])
 
 
-def test_a_job_of_a_commit_that_is_not_checked_out(checkout):
-    process = job(checkout, "0" * 40)
+def test_a_job_of_other_files_than_were_submitted(checkout):
+    """What the chain makes and the settings may differ; the inputs may not."""
+    for name in ("dvc.lock", "params.yaml"):
+        (checkout / name).write_text("old")
+    commit(checkout)
+    (checkout / "dvc.lock").write_text("new")
+    with open(checkout / "slurm/cluster.env", "a") as settings:
+        settings.write("# more\n")
+    process = job(checkout)
+    assert "== status 0, " in process.communicate(timeout=30)[0]
+    (checkout / "params.yaml").write_text("new")
+    process = job(checkout)
     said = process.communicate(timeout=30)[0].splitlines()
     assert process.returncode == 1
-    assert said[0].startswith(f"error in prepare: submitted at commit {'0' * 40}, which is checked")
-    assert said[1].startswith("== status 1, ")
+    assert said[1].startswith("error in prepare: the files differ from commit ")
+    assert said[2].startswith("== status 1, ")
+
+
+def test_a_job_whose_set_up_fails_says_so(checkout):
+    configure(checkout, SETUP='"cd nowhere"')
+    commit(checkout)
+    said = job(checkout).communicate(timeout=30)[0]
+    assert "nowhere" in said and said.splitlines()[-1].startswith("== status 1, ")
 
 
 def begun_job(checkout):
     """A job whose command runs."""
     process = job(checkout, SECONDS_OF_DVC="59")
+    assert process.stdout.readline().startswith("== begun")
     assert process.stdout.readline() == "dvc --wait-for-lock repro pool\n"
     return process
 
@@ -306,7 +407,8 @@ def test_near_its_time_limit_a_job_is_queued_again(checkout):
     assert process.stdout.readline() == "scontrol requeue 7\n"
 
     def below():
-        return [one.cmdline() for one in psutil.Process(process.pid).children(recursive=True)]
+        found = psutil.Process(process.pid).children(recursive=True)
+        return [one.cmdline() for one in found if one.status() != psutil.STATUS_ZOMBIE]
 
     wait_for(lambda: below() == [["sleep", "60"]], 10, "a job that waits for its end")
     for one in [process, *psutil.Process(process.pid).children()]:

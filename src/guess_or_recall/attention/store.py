@@ -23,7 +23,7 @@ from guess_or_recall.files import atomic, read_json, write_json
 POOLINGS = ("mean", "max")
 GALLERY = ("sequence_id", "attention", "tokens")
 WAY_OUT = (
-    "`dvc checkout --force` restores it (or `dvc pull`, where there is a remote), "
+    "`dvc checkout --force` restores it (or `dvc pull`, where the remotes are set up), "
     "`dvc repro attention` makes it again"
 )
 MAKE_SUBSET = "`python src/run.py subset` makes it, where data/attention is"
@@ -69,7 +69,9 @@ def created(path: Path, provenance: dict) -> Iterator[h5py.File]:
                 file.attrs[name] = fixed(value)
             yield file
     except OSError as error:
-        raise UserError(f"{path} cannot be written ({error}): free some disk space") from None
+        raise UserError(
+            f"{path} cannot be written ({error}): free some disk space, or choose another place"
+        ) from None
 
 
 def fixed(value: object) -> object:

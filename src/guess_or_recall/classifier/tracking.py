@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -33,6 +33,7 @@ def tracked(
     folder: Path,
     run_id: str | None = None,
     group: str | None = None,
+    replaces: Iterable[str] = (),
 ) -> Iterator[Callable[[dict], None]]:
     """Open a run and give the function that reports a row of the history to it.
 
@@ -47,12 +48,13 @@ def tracked(
         run_id: a run of this id that is there already is replaced by this one, so that work which
             was killed and taken up again is one run.
         group: of runs, such as the sweep; WANDB_RUN_GROUP if none.
+        replaces: other ids, whose offline runs are removed too.
     """
     if mode == "disabled":
         yield lambda row: None
         return
     folder = Path(os.environ.get("WANDB_DIR", folder))
-    remove_earlier(folder, run_id)
+    attempted(lambda: remove_earlier(folder, [run_id, *replaces]))
     given = {"name": name, "config": config, "dir": str(folder), "id": run_id, "group": group}
     run = attempted(lambda: start(mode, **given))
     try:
@@ -73,9 +75,9 @@ def attempted(action: Callable[[], T]) -> T | None:
         return None
 
 
-def remove_earlier(folder: Path, run_id: str | None) -> None:
-    """Remove the offline runs of this id: what they hold is reported again."""
-    if run_id:
+def remove_earlier(folder: Path, ids: Iterable[str | None]) -> None:
+    """Remove the offline runs of some ids: what they hold is reported again."""
+    for run_id in filter(None, ids):
         for path in folder.glob(f"wandb/offline-run-*-{run_id}"):
             shutil.rmtree(path)
 
@@ -95,7 +97,7 @@ def start(mode: Mode, **given):
         trouble = obstacle(wandb.setup().settings.base_url)
         if not trouble:
             try:
-                return with_epochs(wandb.init(mode="online", resume="allow", **given))
+                return with_epochs(wandb.init(mode="online", **given))
             except wandb.Error as error:
                 trouble = " ".join(str(error).split())
         print(f"warning: wandb goes on offline: {trouble}", file=sys.stderr)

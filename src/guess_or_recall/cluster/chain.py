@@ -18,7 +18,6 @@ from guess_or_recall.sweep.declare import Setting
 
 STEPS = ("prepare", "extract", "merge", "variants", "tables")
 LEFT = STEPS[:3]  # of the bar: once for all variants
-CONDITION = {"tables": "afterany"}  # a failed variant is a hole in a table; else: afterok
 
 
 @dataclass(frozen=True)
@@ -28,6 +27,7 @@ class Chain:
     name: str
     commit: str
     sweeps: list[str]
+    changes: list[str]  # KEY=VALUE of all variants
     prefix: str
     parts: int
     variants: list[str]
@@ -58,14 +58,21 @@ def root() -> Path:
     return scratch_root() / "slurm"
 
 
-def begun(commit: str, sweeps: list[str], prefix: str, parts: int, all_: list[Setting]) -> Chain:
+def begun(
+    commit: str,
+    sweeps: list[str],
+    changes: list[str],
+    prefix: str,
+    parts: int,
+    variants: list[Setting],
+) -> Chain:
     """The chain of these variants: as recorded, or a new one."""
-    lines = [listed(each) for each in all_]
-    told = json.dumps([commit, sweeps, prefix, parts, lines])
+    told = json.dumps([commit, sweeps, prefix, parts, [listed(each) for each in variants]])
     name = "-".join([*sweeps, hashlib.sha256(told.encode()).hexdigest()[:8]])
     if (root() / name / "chain.json").exists():
         return read_chain(name)
-    return Chain(name, commit, sweeps, prefix, parts, [each.name for each in all_])
+    names = [each.name for each in variants]
+    return Chain(name, commit, sweeps, changes, prefix, parts, names)
 
 
 def listed(setting: Setting) -> str:
@@ -79,15 +86,23 @@ def read_chain(name: str) -> Chain:
     return Chain(**read_json(root() / name / "chain.json"))
 
 
+def recorded_chains() -> list[Chain]:
+    """All chains of this repository, the one that was submitted last at the end."""
+    found = sorted(root().glob("*/chain.json"), key=lambda path: path.stat().st_mtime)
+    return [read_chain(path.parent.name) for path in found]
+
+
 def latest(name: str | None = None) -> Chain:
     """The chain of this name, or the one that was submitted last; UserError where there is none."""
-    found = sorted(root().glob("*/chain.json"), key=lambda path: path.stat().st_mtime)
-    names = [path.parent.name for path in found]
-    if not names:
+    found = recorded_chains()
+    if not found:
         raise UserError(f"no chain of jobs in {root()}: `python src/run.py submit SWEEP` makes one")
-    if name and name not in names:
-        raise UserError(f"no chain '{name}': there are {', '.join(names)}")
-    return read_chain(name or names[-1])
+    if not name:
+        return found[-1]
+    own = [each for each in found if each.name == name]
+    if not own:
+        raise UserError(f"no chain '{name}': there are {', '.join(each.name for each in found)}")
+    return own[0]
 
 
 def write_chain(chain: Chain, variants: Iterable[Setting] = ()) -> None:
@@ -103,9 +118,9 @@ def write_chain(chain: Chain, variants: Iterable[Setting] = ()) -> None:
 def command(
     chain: Chain,
     step: str,
-    tasks: Iterable[int],
+    tasks: list[int],
     settings: Settings,
-    after: Iterable[int | str],
+    waits: str,
     cache: str,
 ) -> list[str]:
     """What sbatch is given for some tasks of a step.
@@ -115,19 +130,37 @@ def command(
         step: name of a script in slurm/.
         tasks: their numbers.
         settings: of the cluster.
-        after: jobs that must have ended.
+        waits: the dependency, see `dependency`.
         cache: folder of DVC's cache.
     """
-    waits = ":".join([CONDITION.get(step, "afterok"), *map(str, after)])
+    throttle = f"%{settings.at_once}" if step == "variants" else ""
     return [
         f"--job-name={step}",
-        f"--array={ranges(tasks)}%{settings.at_once if step == 'variants' else len(list(tasks))}",
-        *([f"--dependency={waits}", "--kill-on-invalid-dep=yes"] if after else []),
+        f"--array={ranges(tasks)}{throttle}",
+        *([f"--dependency={waits}", "--kill-on-invalid-dep=yes"] if waits else []),
         *resources(settings),
         *("--requeue", "--open-mode=append", f"--signal=B:USR1@{settings.notice}"),
         f"--output={chain.folder}/{step}-%A_%a.log",
         *(f"slurm/{step}.sbatch", chain.commit, *arguments(chain, step, cache)),
     ]
+
+
+def dependency(step: str, jobs: Mapping[str, list]) -> str:
+    """What a step waits for, of the jobs of each step that are in the queue.
+
+    It is the success of the nearest step before it; but for the tables, in which a variant that
+    failed is a hole, the end of the variants, and the success of what is left of them.
+    """
+    before = [one for one in STEPS[: STEPS.index(step)] if jobs[one]]
+    if step == "tables" and "variants" in before:
+        left = dependency("variants", jobs)
+        return ",".join([*([left] if left else []), listed_jobs("afterany", jobs["variants"])])
+    return listed_jobs("afterok", jobs[before[-1]]) if before else ""
+
+
+def listed_jobs(condition: str, jobs: list) -> str:
+    """A condition on jobs, as sbatch reads it."""
+    return ":".join([condition, *map(str, jobs)])
 
 
 def resources(settings: Settings) -> list[str]:

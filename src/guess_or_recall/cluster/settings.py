@@ -1,18 +1,32 @@
 """Settings of a cluster, as they stand in slurm/cluster.env: `read_settings(path)`."""
 
+import re
+import shlex
+import subprocess
 from pathlib import Path
 from typing import Annotated
 
-from dotenv import dotenv_values
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
 from guess_or_recall.errors import UserError
 from guess_or_recall.params import complaint
 
 SETTINGS = Path("slurm/cluster.env")
+SOURCE = 'source "$1" && shift && for key; do printf "%s=%s\\0" "$key" "${!key}"; done'
+LEAST_NOTICE = 90  # a command is given 60 seconds to end
+SLACK = 60  # seconds that SLURM may send its notice too early
+
+
+def words(text: str) -> str:
+    """Check that a shell would read this as words."""
+    shlex.split(text)
+    return text
+
+
 Count = Annotated[int, Field(ge=1)]
 Time = Annotated[str, Field(pattern=r"^(\d+-)?\d+(:\d\d){0,2}$")]
 Memory = Annotated[str, Field(pattern=r"^\d+[KMGT]?$")]
+Words = Annotated[str, AfterValidator(words)]
 
 
 class Settings(BaseModel, extra="forbid", alias_generator=str.upper):
@@ -20,27 +34,55 @@ class Settings(BaseModel, extra="forbid", alias_generator=str.upper):
 
     account: str
     partition: str
-    options: str
+    options: Words
     gpus: Annotated[int, Field(ge=0)]
     cpus: Count
     memory: Memory
     time: Time
-    notice: Count
+    notice: Annotated[int, Field(ge=LEAST_NOTICE)]
     parts: Count
     at_once: Count
-    local: Annotated[str, Field(min_length=1)]
+    local: Annotated[str, Field(pattern="^/")]
     setup: str
+
+    @model_validator(mode="after")
+    def has_time(self):
+        """Refuse a notice that would come before a task has done anything."""
+        if self.notice + SLACK >= seconds(self.time):
+            raise ValueError(
+                f"TIME={self.time} leaves no time before NOTICE={self.notice}: give more than "
+                f"{(self.notice + SLACK) // 60} minutes"
+            )
+        return self
+
+
+def seconds(time: str) -> int:
+    """A time as SLURM reads it: minutes, M:S, H:M:S, D-H, D-H:M or D-H:M:S."""
+    days, dash, rest = time.rpartition("-")
+    parts = [int(part) for part in rest.split(":")]
+    if dash or len(parts) == 3:
+        hours, minutes, rest_ = [*parts, 0, 0][:3]
+    else:
+        hours, (minutes, rest_) = 0, [*parts, 0][:2]
+    return 60 * (60 * (24 * int(days or 0) + hours) + minutes) + rest_
 
 
 def read_settings(path: Path = SETTINGS) -> Settings:
-    """Read and check the settings.
+    """Read the settings as the jobs do, by a shell, and check them.
 
     Raises:
         UserError: the file is missing, or lacks a setting, has one too many or a wrong value.
     """
     if not path.exists():
         raise UserError(f"{path} is missing: run from the repository's root")
+    keys = re.findall(r"^(\w+)=", path.read_text(), re.MULTILINE)
+    command = ["bash", "-ec", SOURCE, "bash", str(path.resolve()), *keys]
+    ran = subprocess.run(command, capture_output=True, text=True)
+    if ran.returncode or ran.stderr:
+        said = ran.stderr.strip().removeprefix(f"{path.resolve()}: ").split("\n")[0]
+        raise UserError(f"{path}: {said} (a value with spaces needs quotes)")
+    pairs = (entry.split("=", 1) for entry in ran.stdout.split("\0") if entry)
     try:
-        return Settings.model_validate(dotenv_values(path, interpolate=False))
+        return Settings.model_validate(dict(pairs))
     except ValidationError as error:
         raise UserError(f"{path}: " + "; ".join(map(complaint, error.errors()))) from None

@@ -3,7 +3,7 @@
 import subprocess
 from typing import NamedTuple
 
-from guess_or_recall.errors import UserError, first_line
+from guess_or_recall.errors import UserError
 
 FIELDS = "%F|%K|%T|%r|%N"  # job, task, state, why it waits, node
 
@@ -26,7 +26,8 @@ def slurm(*command: str) -> str:
             "run `python src/run.py sweep` on one machine"
         ) from None
     except subprocess.CalledProcessError as error:
-        raise UserError(f"{command[0]} refuses: {first_line(Exception(error.stderr))}") from None
+        said = error.stderr.strip().partition("\n")[0]
+        raise UserError(f"{command[0]} refuses: {said}") from None
 
 
 def sbatch(*arguments: str) -> int:

@@ -50,6 +50,8 @@ def tasks(
                 seen = "done", "", None
             elif seen[0] == "done" and step == "variants" and not is_done:
                 seen = "to submit", "its experiment is gone", None
+            elif seen[0] == "to submit" and was_up_to_date(chain, step):
+                seen = "done", "", None
             found.append(Task(step, number, what, *seen))
     return found
 
@@ -57,6 +59,12 @@ def tasks(
 def underway(chain: Chain, known: Mapping) -> bool:
     """Whether a task left of `label` waits or runs."""
     return any((job, task) in known for step in LEFT for task, job in chain.jobs(step).items())
+
+
+def was_up_to_date(chain: Chain, step: str) -> bool:
+    """Whether a step left of `label` was left out, because it was up to date at the submission."""
+    later = LEFT[LEFT.index(step) + 1 :] if step in LEFT else ()
+    return any(map(chain.jobs, later))
 
 
 def meaning(chain: Chain, step: str, number: int) -> str:
@@ -92,7 +100,7 @@ def ending(log: Path) -> re.Match | None:
 def ended(log: Path) -> Seen:
     """State, comment and seconds of a task that SLURM does not know any more."""
     if not log.exists():
-        return "failed", "it never began: a job that it waited for failed", None
+        return "failed", "it never began: cancelled, or a job that it waited for failed", None
     said = ending(log)
     if said and said[1] == "0":
         return "done", "", int(said[2])
@@ -100,8 +108,14 @@ def ended(log: Path) -> Seen:
 
 
 def why(text: str, has_ended: bool) -> str:
-    """The line of a failed task's log that says why; `has_ended`: it was not killed outright."""
-    said = ENDED.sub("", text).replace("\r", "\n")
+    """The line of a log that says why its last attempt failed.
+
+    Args:
+        text: of the log.
+        has_ended: whether the task was not killed outright.
+    """
+    attempt = text.rpartition("== begun")[2].partition("\n")[2]
+    said = ENDED.sub("", attempt).replace("\r", "\n")
     killed = KILLED.findall(said)
     if killed and "error in " not in said:
         return killed[-1]

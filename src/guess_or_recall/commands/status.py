@@ -5,10 +5,11 @@ failed and why, and the time left.
 """
 
 import argparse
-import shutil
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from typing import get_args
 
 from rich.console import Console
 from rich.table import Table
@@ -16,10 +17,10 @@ from rich.table import Table
 from guess_or_recall.cluster.chain import STEPS, Chain, latest
 from guess_or_recall.cluster.settings import read_settings
 from guess_or_recall.cluster.slurm import queue
-from guess_or_recall.cluster.state import Task, seconds_left, tasks, underway
+from guess_or_recall.cluster.state import State, Task, seconds_left, tasks, underway
 from guess_or_recall.sweep import experiments
 
-STATES = ("done", "running", "waiting", "failed", "to submit")
+STATES = get_args(State)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -54,7 +55,7 @@ def main(*arguments: str) -> None:
 
 def look(chain: Chain) -> list[Task]:
     """Every task of a chain, as it stands now."""
-    known = queue() if shutil.which("squeue") else {}
+    known = queue()
     is_left_done = not underway(chain, known) and not experiments.stale(*experiments.UPSTREAM)
     return tasks(chain, known, set(experiments.existing(chain.commit)), is_left_done)
 
@@ -87,5 +88,6 @@ def duration(seconds: float) -> str:
 
 def again(chain: Chain) -> str:
     """The command that submits a chain."""
+    changes = [part for change in chain.changes for part in ("-S", change)]
     prefix = ["--prefix", chain.prefix] if chain.prefix else []
-    return " ".join(["python src/run.py submit", *chain.sweeps, *prefix])
+    return shlex.join(["python", "src/run.py", "submit", *chain.sweeps, *changes, *prefix])

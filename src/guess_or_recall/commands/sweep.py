@@ -78,7 +78,7 @@ def main(*arguments: str) -> None:
     if given.dry_run:
         print("\n".join(each.name for each in todo))
         return
-    with alone():
+    with alone("sweep"):
         report(run(todo, given.folder), len(todo))
 
 
@@ -117,15 +117,15 @@ def finished(folder: Path, setting: Setting) -> bool:
 
 
 @contextmanager
-def alone() -> Iterator[None]:
-    """Let one sweep run in a repository at a time."""
-    path = scratch_root() / "sweep.lock"
+def alone(command: str) -> Iterator[None]:
+    """Let a command run in a repository once at a time."""
+    path = scratch_root() / f"{command}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UserError("another sweep runs in this repository: wait for it") from None
+            raise UserError(f"another {command} runs in this repository: wait for it") from None
         yield
 
 

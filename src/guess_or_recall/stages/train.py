@@ -6,6 +6,7 @@ Makes data/train/: cnns.safetensors, logits.safetensors, history.csv, cnns.json.
 run is taken up again after the last epoch of each CNN.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -94,13 +95,16 @@ def matters(params: Params, labels_file: Path) -> list:
 def reporting(
     params: Params, labels_file: Path, group: str | None
 ) -> Iterator[Callable[[dict], None]]:
-    """The wandb run of a variant: one, however often its training is begun or reported."""
+    """The wandb run of a variant: one in each group, however often it is begun or reported.
+
+    One without a group, such as of `dvc repro`, gives way to that of a sweep.
+    """
     name, mode = variant(params), params.train.wandb
-    run = work_name("run", name, *matters(params, labels_file))
-    with (
-        locked(scratch_root() / f"{run}.lock"),
-        tracked(mode, name, params.model_dump(), repository(), run, group) as log,
-    ):
+    group = group or os.environ.get("WANDB_RUN_GROUP", "")
+    parts = [name, *matters(params, labels_file)]
+    run, plain = (work_name("run", each, *parts) for each in (group, ""))
+    given = name, params.model_dump(), repository(), run, group or None, [plain]
+    with locked(scratch_root() / f"{plain}.lock"), tracked(mode, *given) as log:
         yield log
 
 

@@ -20,8 +20,11 @@ UPSTREAM = ("sequences", "model", "score", "features", "pool", "attention")
 
 
 def git(*arguments: str) -> str:
-    """Output of a git command."""
-    return subprocess.run(["git", *arguments], check=True, capture_output=True, text=True).stdout
+    """Output of a git command; UserError where git refuses."""
+    ran = subprocess.run(["git", *arguments], capture_output=True, text=True)
+    if ran.returncode:
+        raise UserError(f"git {arguments[0]}: {last_line(ran.stderr)}")
+    return ran.stdout
 
 
 def dvc(*arguments: str, group: str = "", **options) -> subprocess.CompletedProcess:
