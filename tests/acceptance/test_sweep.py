@@ -133,6 +133,22 @@ def interrupt(folder, prefix, number, sent):
     return process.communicate()[0], process.returncode
 
 
+def test_params_that_a_killed_run_of_dvc_left_are_put_back(study):
+    """As DVC leaves them between its two steps; an edit of the user's is not touched."""
+    path, begun = study / "params.yaml", study / ".scratch/sweep/guess-rho0.4.begun.json"
+    committed = path.read_text()
+    begun.parent.mkdir(parents=True, exist_ok=True)
+    for edited, restored in (("rho: 0.4 ", True), ("rho: 0.3 ", False)):
+        begun.write_text('{"rho": 0.4}')
+        path.write_text(committed.replace("rho: 0.5 ", edited, 1))
+        assert path.read_text() != committed
+        said = sweep(study, "small", "--dry-run", code=0 if restored else 1)
+        assert ("params.yaml is as committed again" in said) == restored
+        assert (path.read_text() == committed) == restored
+        assert not begun.exists()
+        path.write_text(committed)
+
+
 def recorded(folder, prefix):
     """Experiments whose name begins so."""
     refs = git(folder, "for-each-ref", "--format=%(refname)", "refs/exps").splitlines()

@@ -15,6 +15,8 @@ LAST = re.compile(ENDED.pattern + r"\Z", re.MULTILINE)
 KILLED = re.compile(r"slurmstepd\S*: error: \*+ (.*?) \*+$", re.MULTILINE)
 
 Seen = tuple[State, str, int | None]
+OPEN = ("failed", "to submit")
+DONE: Seen = ("done", "", None)
 
 
 class Task(NamedTuple):
@@ -43,17 +45,21 @@ def tasks(
     for step in STEPS:
         jobs = chain.jobs(step)
         for number in chain.tasks(step):
-            what, job = meaning(chain, step, number), jobs.get(number)
-            is_done = what in recorded if step == "variants" else left_is_done and step in LEFT
-            seen = state_of(chain, step, number, job, queue)
-            if is_done and seen[0] in ("failed", "to submit"):
-                seen = "done", "", None
-            elif seen[0] == "done" and step == "variants" and not is_done:
-                seen = "to submit", "its experiment is gone", None
-            elif seen[0] == "to submit" and was_up_to_date(chain, step):
-                seen = "done", "", None
+            what = meaning(chain, step, number)
+            seen = state_of(chain, step, number, jobs.get(number), queue)
+            if step == "variants":
+                seen = with_experiment(seen, what in recorded)
+            elif step in LEFT and seen[0] in OPEN and (left_is_done or left_out(chain, step)):
+                seen = DONE
             found.append(Task(step, number, what, *seen))
     return found
+
+
+def with_experiment(seen: Seen, is_recorded: bool) -> Seen:
+    """The state of a variant's task, where it is known whether its experiment is there."""
+    if is_recorded:
+        return DONE if seen[0] in OPEN else seen
+    return ("to submit", "its experiment is gone", None) if seen[0] == "done" else seen
 
 
 def underway(chain: Chain, known: Mapping) -> bool:
@@ -61,10 +67,10 @@ def underway(chain: Chain, known: Mapping) -> bool:
     return any((job, task) in known for step in LEFT for task, job in chain.jobs(step).items())
 
 
-def was_up_to_date(chain: Chain, step: str) -> bool:
-    """Whether a step left of `label` was left out, because it was up to date at the submission."""
-    later = LEFT[LEFT.index(step) + 1 :] if step in LEFT else ()
-    return any(map(chain.jobs, later))
+def left_out(chain: Chain, step: str) -> bool:
+    """Whether a step was not submitted, because it was up to date when later ones were."""
+    later = LEFT[LEFT.index(step) + 1 :]
+    return not chain.jobs(step) and any(map(chain.jobs, later))
 
 
 def meaning(chain: Chain, step: str, number: int) -> str:

@@ -23,14 +23,14 @@ from guess_or_recall.cluster.chain import (
 )
 from guess_or_recall.cluster.settings import SETTINGS, Settings, read_settings
 from guess_or_recall.cluster.slurm import Queued, queue, sbatch
-from guess_or_recall.cluster.state import Task, tasks, underway
+from guess_or_recall.cluster.state import OPEN, Task, tasks, underway
 from guess_or_recall.commands.sweep import add_choice, alone, declared
 from guess_or_recall.errors import UserError
 from guess_or_recall.sweep import experiments
 from guess_or_recall.sweep.declare import Setting, read_sweeps
 
 PRODUCTS = ("dvc.lock", "metrics", "figures", "results")  # of the chain itself
-BUSY, OPEN = ("waiting", "running"), ("failed", "to submit")
+BUSY = ("waiting", "running")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -67,6 +67,7 @@ def main(*arguments: str) -> None:
         UserError: a sweep is wrong, another one runs here, or the workspace is not ready.
     """
     given = parser().parse_args(arguments)
+    experiments.restore_params()
     settings, base = declared(given.names, given.set, given.prefix)
     if given.folder:
         todo = [each for each in settings if not finished(given.folder, each)]
@@ -155,9 +156,8 @@ def run_recorded(ready: list[Job], read: Attention, bar: tqdm) -> dict[str, str]
 
         def train(job: Job) -> None:
             prepared = None
-            if job.setting.params == here:  # DVC has the workspace's own, or will train it
-                if not experiments.stale("label", "train"):
-                    report_again(here, job.setting.sweep)
+            if job.setting.params == here and not experiments.stale("label", "train"):
+                report_again(here, job.setting.sweep)  # DVC has the workspace's own
             else:
                 root = scratch_root() / "sweep"
                 with together.trained(job, read, root, keep=True) as (result, _):

@@ -81,6 +81,8 @@ def trained(
                 sample = labels.labels, labels.is_eval, len(labels.classes)
                 found = train_grid(pooled, *sample, grid, recipe, folder, where, log, quiet)
             write(result, found, grid, labels.classes, layers)
+        elif keep:  # of a variant with the same sample
+            report_again(params, group, labels_file, result)
         yield result
 
 
@@ -108,10 +110,15 @@ def reporting(
         yield log
 
 
-def report_again(params: Params, group: str | None = None) -> None:
-    """Report the curves of data/train to wandb, such as of a training that DVC had in its cache."""
-    history = pd.read_csv(existing(DATA / "train" / "history.csv"))
-    with reporting(params, LABELS, group) as log:
+def report_again(
+    params: Params,
+    group: str | None = None,
+    labels_file: Path = LABELS,
+    result: Path = DATA / "train",
+) -> None:
+    """Report the curves of a result to wandb, such as of one that DVC had in its cache."""
+    history = pd.read_csv(existing(result / "history.csv"))
+    with reporting(params, labels_file, group) as log:
         for row in history.to_dict("records"):
             log(row)
 

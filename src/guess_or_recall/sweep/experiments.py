@@ -12,10 +12,11 @@ import fsspec
 import yaml
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.files import scratch_root
+from guess_or_recall.files import read_json, scratch_root, write_json
 from guess_or_recall.sweep.declare import Setting, overlaid
 
 LAST = "evaluate"  # stage of a sweep's variant: maps, ablations and figures are for chosen ones
+BEGUN = ".begun.json"  # ending of the file that says which run of DVC has not ended
 UPSTREAM = ("sequences", "model", "score", "features", "pool", "attention")
 
 
@@ -115,7 +116,7 @@ def record(setting: Setting) -> str | None:
     options = [f"{key}={value}" for key, value in setting.changes]
     arguments = [part for option in options for part in ("-S", option)]
     log = scratch_root() / "sweep" / f"{setting.name}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
+    write_json(log.with_suffix(BEGUN), dict(setting.changes))
     with open(log, "w") as stream:
         ran = dvc(
             *("exp", "run", "--temp", "--name", setting.name, *arguments, LAST),
@@ -123,10 +124,25 @@ def record(setting: Setting) -> str | None:
             stdout=stream,
             stderr=subprocess.STDOUT,
         )
+    log.with_suffix(BEGUN).unlink()
     if not ran.returncode:
         log.unlink()
         return None
     return f"{reason(log.read_text())} (all of it: {log})"
+
+
+def restore_params() -> None:
+    """Put params.yaml back where a killed `dvc exp run` has left the values of a variant in it.
+
+    DVC writes them there for a moment. What a user has changed is left alone.
+    """
+    for begun in (scratch_root() / "sweep").glob(f"*{BEGUN}"):
+        committed = yaml.safe_load(git("show", "HEAD:params.yaml"))
+        left = flat(overlaid(committed, read_json(begun)))
+        if flat(yaml.safe_load(Path("params.yaml").read_text())) == left != flat(committed):
+            git("checkout", "--", "params.yaml")
+            print(f"note: params.yaml is as committed again, after {begun.stem} was killed")
+        begun.unlink()
 
 
 def reason(output: str) -> str:
