@@ -135,7 +135,7 @@ def test_a_chain_with_kills_gives_the_table_of_a_sequential_run(
 ):
     """The whole chain from nothing, each of four variants hit in another way while it trains."""
     study = Study(prepared(new_repository(tmp_path_factory.mktemp("chain") / "study")), cluster)
-    block, _ = blocks("On a cluster")  # and what `status` prints
+    block = blocks("On a cluster")[0]
     preview, submit, status = block.splitlines()
     shown = study.must("bash", "-euc", preview)
     assert shown.count("\nsbatch ") == 5 and "4 variants to submit" in shown
