@@ -1,6 +1,7 @@
 """The remotes on a real S3 server: README's commands, the light subset, and what can go wrong."""
 
 import hashlib
+import re
 import shutil
 import signal
 import subprocess
@@ -179,7 +180,8 @@ def test_a_server_that_is_killed_in_mid_push(micro, tmp_path):
         server.wait()
         said = push.communicate(timeout=120)[1]
     assert push.returncode != 0
-    assert "failed to" in said and "Traceback" not in said
+    assert re.search("failed to transfer|failed to push|Could not connect", said)  # by its moment
+    assert "Traceback" not in said
     whole = set(map(md5, (path for path in (folder / "data").rglob("*") if path.is_file())))
     assert not whole <= objects(store, "heavy") | objects(store, "light")
     with s3(store, port):
