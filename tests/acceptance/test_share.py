@@ -116,6 +116,31 @@ def test_on_a_laptop(published, port, clone):
     assert files(clone / "data/attention") == files(published / "data/attention")
 
 
+def test_plain_repro_does_not_make_the_attention_again(published, port, clone):
+    """In a clone without it DVC would; its stage stops, and says how to go on: all of it works."""
+    bash(
+        clone, port, ENDPOINT.format(url="$S3_ENDPOINT") + "; dvc pull -q -r light --allow-missing"
+    )
+    before = files(clone / "data"), files(clone / "metrics")
+    for command in (["repro"], ["exp", "run"]):
+        done = run(clone, "dvc", *command)
+        assert done.returncode != 0 and "Running stage 'attention'" in done.stdout
+        [said] = re.findall("error in attention: data/attention is not made again.*", done.stderr)
+        assert "Traceback" not in done.stderr
+        told, making, restoring = re.findall("`([^`]*(?:pull|extract|git)[^`]*)`", said)
+        must(clone, "bash", "-euc", restoring)
+        assert (files(clone / "data"), files(clone / "metrics")) == before
+    assert "Running stage" not in must(clone, "dvc", "repro", "--allow-missing")
+    must(clone, "bash", "-euc", making)
+    assert "Running stage 'attention'" in must(clone, "dvc", "repro")
+    made = files(clone / "data/attention")
+    assert made == files(published / "data/attention")
+    shutil.rmtree(clone / "data/attention")
+    shutil.rmtree(clone / ".dvc/cache")
+    bash(clone, port, "dvc pull -q -r light --allow-missing;" + told)
+    assert files(clone / "data/attention") == made
+
+
 def test_an_experiment_arrives_with_its_results(published, port, clone):
     """Pulled by name into a clone that has nothing else, and taken for a branch."""
     script = "dvc exp pull -r light origin recite-delta8; dvc exp branch recite-delta8 recite"

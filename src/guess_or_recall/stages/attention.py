@@ -40,6 +40,7 @@ from guess_or_recall.model.batches import sequences_at_once
 from guess_or_recall.model.load import device, load_model
 from guess_or_recall.model.scoring import LENGTH, PREFIX, UNKNOWN, score
 from guess_or_recall.params import Attention, read_params
+from guess_or_recall.remotes import require_heavy
 
 DATA = Path("data")
 SEQUENCES = pa.schema([("sequence_id", pa.int64()), ("tokens", pa.list_(pa.int32(), 64))])
@@ -65,6 +66,7 @@ class Pool(NamedTuple):
 
 def main() -> None:
     """Extract the attention of the pool and the gallery."""
+    require_heavy("attention")
     with working() as (model, pool, folder, sizes):
         shards, pictures = folder / "attention", folder / "gallery"
         extract(model, pool.sequence_ids, pool.tokens, shards, **sizes)
