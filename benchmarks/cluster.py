@@ -3,6 +3,7 @@
     chain      the micro study and 16 variants: submitted to four nodes, and without a cluster
     overhead   what a task adds to the stages of its variant
     many 200   so many micro variants through the queue: how many experiments come out
+    limit      two variants that need longer than their time limit: how often they are queued again
 
 Needs root and Debian's packages slurm-wlm and munge. Times are of this machine's cores, which all
 four nodes share.
@@ -27,11 +28,16 @@ SEEDS = "trees: [{{taxonomy: [guess, recite], train.seed: [{}]}}]\n"
 SETTINGS = {"CPUS": "1", "MEMORY": "1G", "PARTS": "2", "SETUP": '""'}
 
 
-def repository(folder: Path, variants: int) -> Path:
+LIMIT = {"TIME": "3", "NOTICE": "90"}  # the notice comes after 30 to 90 seconds
+
+
+def repository(folder: Path, variants: int, epochs: int = 2, **settings: str) -> Path:
     """A new repository on the micro profile with a sweep of so many variants, nothing run."""
     made = new_repository(folder)
+    params = (made / "params.yaml").read_text()
+    (made / "params.yaml").write_text(params.replace("epochs: 2\n", f"epochs: {epochs}\n"))
     (made / "sweeps.yaml").write_text(SEEDS.format(", ".join(map(str, range(variants // 2)))))
-    configure(made, **SETTINGS)
+    configure(made, **SETTINGS, **settings)
     commit(made)
     return made
 
@@ -68,6 +74,15 @@ def counts(folder: Path) -> dict[str, float]:
     }
 
 
+def restarts(folder: Path) -> dict[str, list]:
+    """For each variant: the steps at which its attempts began, and how often its limit came."""
+    logs = sorted((folder / ".scratch/slurm").glob("*/variants-*.log"))
+    attempts = [log.read_text().split("== begun")[1:] for log in logs]
+    begun = [[int(re.findall(r"CNNs:.*?(\d+)/\d+ ", each)[0]) for each in one] for one in attempts]
+    notices = [one.count("time limit: queued again") for one in map(Path.read_text, logs)]
+    return {"attempts_begin_at_step": begun, "queued_again": notices}
+
+
 def stages_of(folder: Path) -> float:
     """Seconds of the stages that a task runs, alone."""
     begun = time.perf_counter()
@@ -79,15 +94,18 @@ def stages_of(folder: Path) -> float:
 def main() -> None:
     """Print one line of JSON for each measurement."""
     asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    asked.add_argument("what", choices=["chain", "overhead", "many"], nargs="?", default="chain")
+    asked.add_argument(
+        "what", choices=["chain", "overhead", "many", "limit"], nargs="?", default="chain"
+    )
     asked.add_argument("variants", type=int, nargs="?", default=16)
     given = asked.parse_args()
     if no_slurm():
         sys.exit(no_slurm())
     with tempfile.TemporaryDirectory() as temporary:
         base = Path(temporary)
-        count = 2 if given.what == "overhead" else given.variants
-        one = repository(base / "one", count)
+        is_limit = given.what == "limit"
+        count = 2 if is_limit or given.what == "overhead" else given.variants
+        one = repository(base / "one", count, **({"epochs": 1500, **LIMIT} if is_limit else {}))
         with slurm(base / "slurm") as variables:
             taken = by_cluster(one, variables)
         assert counts(one)["experiments"] == counts(one)["in_tables"] == count, "some were lost"
@@ -97,6 +115,8 @@ def main() -> None:
             found["sweep_s"] = round(by_sweep(other))
         if given.what == "overhead":
             found["stages_s"] = round(stages_of(one), 1)
+        if is_limit:
+            found |= restarts(one)
         print(json.dumps(found))
 
 

@@ -23,7 +23,6 @@ if ! git diff --quiet "$commit" -- . "${made[@]/#/:(exclude)}"; then
 fi
 
 # At the time limit the job is queued again. (A command in the foreground is waited for first.)
-child=
 trap 'again' USR1
 trap 'interrupt 20; exit 143' TERM
 
@@ -31,13 +30,13 @@ trap 'interrupt 20; exit 143' TERM
 resumable() {
     set -m   # in a process group of its own, which does not ignore Ctrl-C
     "$@" &
-    child=$!
     set +m
-    wait "$child"
+    wait "$!"
 }
 
 interrupt() {
-    [ -n "$child" ] && kill -INT -- "-$child" 2>/dev/null || return 0
+    local child=${!:-none}
+    kill -INT -- "-$child" 2>/dev/null || return 0
     for ((wait = $1; wait > 0; wait--)); do
         kill -0 -- "-$child" 2>/dev/null || return 0
         sleep 1

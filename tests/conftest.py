@@ -4,6 +4,7 @@ import fcntl
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import textwrap
@@ -20,6 +21,8 @@ install_import_hook("guess_or_recall", CHECKER)
 ROOT = Path(__file__).parents[1]
 os.environ["PYTHONPATH"] = str(ROOT / "src")  # for the processes that tests start
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # as src/run.py sets it
+# Programs that are started in the background ignore Ctrl-C, and all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 NO_NETWORK = {
     "http_proxy": "http://127.0.0.1:9",
     "https_proxy": "http://127.0.0.1:9",

@@ -1,5 +1,6 @@
 """Atomic writes, tables with a checked schema, and scratch folders that survive a kill."""
 
+import argparse
 import fcntl
 import hashlib
 import json
@@ -31,6 +32,15 @@ def atomic(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def output_folder(text: str) -> Path:
+    """The type of a folder to write to, for argparse: refused where a file stands in its way."""
+    path = Path(text)
+    for each in (path, *path.parents):
+        if each.exists() and not each.is_dir():
+            raise argparse.ArgumentTypeError(f"{each} is a file, not a folder")
+    return path
 
 
 def write_json(path: Path, content: dict | list) -> None:

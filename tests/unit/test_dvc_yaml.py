@@ -16,6 +16,7 @@ PLUMBING = {
     "files.py",
     "params.py",
     "profiles.py",
+    "remotes.py",
     "values.py",
     "__init__.py",
 }  # they change no result

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 import run
+from guess_or_recall.commands import draw, sequence, tables
 from guess_or_recall.errors import UserError
 from guess_or_recall.stages import features
 
@@ -52,11 +53,7 @@ def test_other_errors_of_the_system_keep_their_traceback(monkeypatch):
 
 
 def test_ctrl_c_is_one_line(monkeypatch, capsys):
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job may ignore it
-    try:
-        assert ends(monkeypatch, lambda: signal.raise_signal(signal.SIGINT)) == 130
-    finally:
-        signal.signal(signal.SIGINT, before)
+    assert ends(monkeypatch, lambda: signal.raise_signal(signal.SIGINT)) == 130
     line = "features interrupted: earlier outputs stand, run it again\n"
     assert capsys.readouterr() == ("", line)
 
@@ -65,3 +62,12 @@ def test_stages_take_no_arguments(monkeypatch, capsys):
     with pytest.raises(SystemExit, match="2"):
         ends(monkeypatch, lambda: None, "more")
     assert "features takes no arguments" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [draw, sequence, tables])
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_a_file_where_a_folder_is_to_be_made_is_named(command, place, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit, match="2"):
+        command.main("name", "--out", str(tmp_path / place))
+    assert f"--out: {tmp_path}/file is a file, not a folder" in capsys.readouterr().err

@@ -17,6 +17,7 @@ from guess_or_recall.classifier.cnn import Cnn
 from guess_or_recall.classifier.saved import load_cnns
 from guess_or_recall.commands.subset import variant_of
 from guess_or_recall.errors import UserError
+from guess_or_recall.files import output_folder
 from guess_or_recall.model.load import device
 from guess_or_recall.params import Params, read_params
 from guess_or_recall.report.delta import delta_maps, delta_profile
@@ -32,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python src/run.py draw", description=__doc__)
     made.formatter_class = argparse.RawDescriptionHelpFormatter
     made.add_argument("file", metavar="FILE", type=Path, help="of `python src/run.py subset`")
-    made.add_argument("--out", type=Path, default=Path("results"), help="default: results")
+    made.add_argument("--out", type=output_folder, default=Path("results"), help="default: results")
     return made
 
 

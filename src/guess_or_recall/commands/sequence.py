@@ -27,7 +27,7 @@ from guess_or_recall.classifier.saved import load_cnns
 from guess_or_recall.corpus.duplicates import count_duplicates
 from guess_or_recall.corpus.tokenizer import load_tokenizer
 from guess_or_recall.errors import UserError
-from guess_or_recall.files import read_table, token_column, token_matrix
+from guess_or_recall.files import output_folder, read_table, token_column, token_matrix
 from guess_or_recall.localization.delta import Pooled, deltas, square
 from guess_or_recall.memorization.taxonomy import TaxonomyTree, classify, tree
 from guess_or_recall.model.load import load_model, model_folder
@@ -64,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
     made.formatter_class = argparse.RawDescriptionHelpFormatter
     made.add_argument("what", metavar="TEXT|ID", help="text of 64 tokens or more, or a sequence_id")
     made.add_argument("--layer", type=int, help="drawn large (default: where its Δ is highest)")
-    made.add_argument("--out", type=Path, default=Path("results"), help="default: results")
+    made.add_argument("--out", type=output_folder, default=Path("results"), help="default: results")
     return made
 
 

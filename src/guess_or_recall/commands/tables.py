@@ -21,7 +21,7 @@ from tqdm import tqdm
 from guess_or_recall.classifier.compare import Votes, paired_difference, summed
 from guess_or_recall.classifier.metrics import scores
 from guess_or_recall.errors import UserError
-from guess_or_recall.files import atomic, existing
+from guess_or_recall.files import atomic, existing, output_folder
 from guess_or_recall.report.benchmark import min_f1_against_rho, min_f1_bars
 from guess_or_recall.report.confusion import taxonomy_panels
 from guess_or_recall.report.style import save
@@ -72,7 +72,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--folder", type=Path, help="that `sweep --folder` wrote, not experiments")
     made.add_argument("--rev", default="HEAD", help="commit of the experiments (default: HEAD)")
-    made.add_argument("--out", type=Path, default=Path("results"), help="default: results")
+    made.add_argument("--out", type=output_folder, default=Path("results"), help="default: results")
     return made
 
 
