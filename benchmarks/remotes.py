@@ -21,9 +21,11 @@ LIGHT, HEAVY = ("-r", "light", "--allow-missing"), ("data/attention",)
 
 
 def timed(folder: Path, *command: str) -> float:
-    """Seconds of a command that must succeed."""
+    """Seconds of a command that must succeed, until what it wrote is on the disk."""
+    subprocess.run(["sync"], check=True)
     begun = time.perf_counter()
     must(folder, *command, **KEYS)
+    subprocess.run(["sync"], check=True)
     return time.perf_counter() - begun
 
 
@@ -35,6 +37,7 @@ def size(paths: list[Path]) -> int:
 
 def copied(paths: list[Path], folder: Path) -> float:
     """Seconds that a plain copy of files and folders takes, until it is on the disk."""
+    subprocess.run(["sync"], check=True)
     begun = time.perf_counter()
     for path in paths:
         shutil.copytree(path, folder / path.name)

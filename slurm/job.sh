@@ -14,6 +14,7 @@ source slurm/cluster.env
 eval "$SETUP"
 set -u
 export GUESS_OR_RECALL_SCRATCH=${GUESS_OR_RECALL_SCRATCH:-$root/.scratch} # of all clones, on all nodes
+mkdir -p "$GUESS_OR_RECALL_SCRATCH"
 export WANDB_DIR=${WANDB_DIR:-$root}
 made=(dvc.lock metrics figures results slurm/cluster.env)   # these may differ
 if ! git diff --quiet "$commit" -- . "${made[@]/#/:(exclude)}"; then
@@ -34,6 +35,11 @@ resumable() {
     wait "$!"
 }
 
+# Stages of the checkout, one job at a time: DVC's own locks do not see what runs on other nodes.
+repro() {
+    resumable flock "$GUESS_OR_RECALL_SCRATCH/repro.lock" dvc --wait-for-lock repro "$@"
+}
+
 interrupt() {
     local child=${!:-none}
     kill -INT -- "-$child" 2>/dev/null || return 0
@@ -41,7 +47,7 @@ interrupt() {
         kill -0 -- "-$child" 2>/dev/null || return 0
         sleep 1
     done
-    kill -KILL -- "-$child"
+    kill -KILL -- "-$child" 2>/dev/null || true   # it may have ended in this moment
 }
 
 again() {

@@ -205,7 +205,9 @@ def locked(path: Path, shared: bool = False) -> Iterator[None]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:
-        with open(path, "w") as lock:
+        with open(
+            path, "a+"
+        ) as lock:  # to read and write: NFS shares no lock of a file that is not
             fcntl.flock(lock, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
             if not stands_at(path, lock.fileno()):
                 continue  # who held it has removed it meanwhile: others would lock a new file

@@ -10,6 +10,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from guess_or_recall.commands import sequence
+from guess_or_recall.errors import UserError
 from tests.conftest import copy_of, must, run
 
 STAGES = [
@@ -74,7 +76,7 @@ def test_an_ablated_model_recites_less_and_one_left_whole_as_scored(repository):
     }  # fmt: skip
 
 
-def test_one_sequence(repository):
+def test_one_sequence(repository, monkeypatch):
     """By its id, and by its text: the same classes, features and chances; mistakes in a line."""
     folder = repository / "data"
     sequences = pd.read_parquet(folder / "sequences/sequences.parquet")
@@ -88,14 +90,14 @@ def test_one_sequence(repository):
     told = must(repository, "python", "src/run.py", "sequence", text, "--layer", "1")
     strip = [line for line in said.splitlines() if "sequence_duplicates" in line or "│" in line]
     assert strip == [line for line in told.splitlines() if line in strip]
+    monkeypatch.chdir(repository)
     for wrong, message in (
         (["987654321"], "no sequence has the id 987654321"),
         (["a few words"], "64 are needed"),
         ([str(chosen), "--layer", "2"], "the model has the layers 0 to 1"),
     ):
-        done = run(repository, "python", "src/run.py", "sequence", *wrong)
-        assert done.returncode == 1
-        assert message in done.stderr and "Traceback" not in done.stderr
+        with pytest.raises(UserError, match=message):
+            sequence.main(*wrong)
 
 
 def test_nothing_runs_again_unchanged(repository):

@@ -138,6 +138,11 @@ def test_params_that_a_killed_run_of_dvc_left_are_put_back(study):
     path, begun = study / "params.yaml", study / ".scratch/sweep/guess-rho0.4.begun.json"
     committed = path.read_text()
     begun.parent.mkdir(parents=True, exist_ok=True)
+    begun.touch()
+    with open(study / ".scratch/sweep.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # as where another one has not ended
+        said = sweep(study, "small", "--dry-run", code=1)
+    assert "error in sweep: another sweep runs in this repository" in said and begun.exists()
     for edited, restored in (("rho: 0.4 ", True), ("rho: 0.3 ", False)):
         begun.write_text('{"rho": 0.4}')
         path.write_text(committed.replace("rho: 0.5 ", edited, 1))

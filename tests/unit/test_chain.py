@@ -1,6 +1,7 @@
 """A chain of jobs without SLURM: settings, what is submitted in which state, what logs say."""
 
 import dataclasses
+import fcntl
 import os
 import re
 import shutil
@@ -28,7 +29,7 @@ from guess_or_recall.cluster.state import Task, seconds_left, tasks, underway
 from guess_or_recall.commands.status import again, duration, listed
 from guess_or_recall.commands.submit import busy_jobs, require_no_other, to_submit
 from guess_or_recall.errors import UserError
-from tests.conftest import ROOT, commit, environment, must
+from tests.conftest import ROOT, commit, environment, must, run
 from tests.servers import configure, wait_for
 
 SHIPPED = (ROOT / SETTINGS).read_text()
@@ -265,10 +266,15 @@ def test_steps_that_were_up_to_date_are_done():
     assert (found[0].step, found[0].state) == ("prepare", "done")
 
 
-def test_the_command_that_submits_a_chain_again():
-    one = dataclasses.replace(WHOLE, changes=["train.grid.kernel=[6, 8]"], prefix="full-")
+def test_the_command_that_submits_a_chain_again(checkout, monkeypatch):
+    monkeypatch.chdir(checkout)
+    head = must(checkout, "git", "rev-parse", "HEAD").strip()
+    changed = {"changes": ["train.grid.kernel=[6, 8]"], "prefix": "full-"}
+    one = dataclasses.replace(WHOLE, commit=head, **changed)
     shown = "python src/run.py submit rho -S 'train.grid.kernel=[6, 8]' --prefix full-"
     assert again(one) == shown
+    must(checkout, "git", "commit", "-q", "--allow-empty", "-m", "results")
+    assert again(one) == f"git checkout {head[:7]} && {shown}"  # else it were a new chain
 
 
 def test_new_jobs_wait_for_those_in_the_queue():
@@ -396,6 +402,37 @@ def test_a_cancelled_job_ends_what_it_runs(checkout):
     process.send_signal(signal.SIGTERM)
     said = process.communicate(timeout=15)[0]  # long before the command would end
     assert process.returncode == 143 and said.startswith("== status 143, ")
+
+
+def test_a_merge_that_is_killed_before_dvc_has_the_attention(checkout):
+    """The parts, which the stage has moved away, are there again for the next attempt."""
+    taken = "rm -rf data && mv .scratch/attention-1 data && [ -e unharmed ]"  # by dvc and the stage
+    (checkout / "dvc").write_text(f"#!/bin/sh\n{taken}\n")
+    commit(checkout)
+    part = checkout / ".scratch/attention-1/attention/shard-00000.h5"
+    part.parent.mkdir(parents=True)
+    part.write_text("shard")
+    head = must(checkout, "git", "rev-parse", "HEAD").strip()
+    merge = ["bash", "slurm/merge.sbatch", head]
+    known = {"SLURM_JOB_NAME": "merge", "SLURM_JOB_ID": "7"}
+    for _ in range(2):
+        assert run(checkout, *merge, **known).returncode == 1
+        assert not part.exists()
+    (checkout / "unharmed").touch()
+    must(checkout, *merge, **known)
+    assert (checkout / "data/attention/shard-00000.h5").read_text() == "shard"
+    assert {path.name for path in (checkout / ".scratch").iterdir()} == {"repro.lock"}
+
+
+def test_two_jobs_do_not_run_stages_of_a_checkout_at_the_same_time(checkout):
+    """On any nodes: the lock is of the file system."""
+    (checkout / ".scratch").mkdir()
+    with open(checkout / ".scratch/repro.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        process = job(checkout)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.communicate(timeout=2)
+    assert "dvc --wait-for-lock repro pool" in process.communicate(timeout=15)[0]
 
 
 def test_near_its_time_limit_a_job_is_queued_again(checkout):

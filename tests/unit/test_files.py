@@ -1,6 +1,8 @@
 """Files: finished folders are published, scratch folders are shared, kept and removed."""
 
 import contextlib
+import fcntl
+import os
 import signal
 import subprocess
 import sys
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.files import existing, publish, scratch, scratch_root
+from guess_or_recall.files import existing, locked, publish, scratch, scratch_root
 
 
 def test_a_missing_file_names_the_way_out(tmp_path):
@@ -105,6 +107,21 @@ def test_a_waiter_does_not_enter_by_a_lock_that_was_removed(workspace):
     third = worker(rounds=1, pause=0.0)  # would lock a new file beside the second
     assert [ended(second), ended(third)] == [0, 0]
     assert list(scratch_root().iterdir()) == []
+
+
+def test_a_shared_lock_is_of_a_file_open_to_read_and_write(workspace, monkeypatch):
+    """NFS refuses others."""
+    modes, lock = [], fcntl.flock
+
+    def flock(file, how):
+        modes.append(fcntl.fcntl(file, fcntl.F_GETFL) & os.O_ACCMODE)
+        lock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    for shared in (True, False):
+        with locked(workspace / "one.lock", shared):
+            pass
+    assert modes == [os.O_RDWR] * 2
 
 
 def test_a_kill_leaves_the_work_and_frees_the_lock(workspace):

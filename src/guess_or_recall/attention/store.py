@@ -282,7 +282,7 @@ def read_gallery(
 
     Of a subset, the mean over heads is the one head.
     """
-    with opened(path) as file:
+    with opened(path, f"{WAY_OUT}; a subset: {MAKE_SUBSET}") as file:
         sequence_ids, tokens = dataset(file, "sequence_id")[:], dataset(file, "tokens")[:]
         if "attention" in file:
             return sequence_ids, dataset(file, "attention")[:], tokens

@@ -87,7 +87,9 @@ def duration(seconds: float) -> str:
 
 
 def again(chain: Chain) -> str:
-    """The command that submits a chain."""
+    """The commands that submit a chain again, from its commit."""
     changes = [part for change in chain.changes for part in ("-S", change)]
     prefix = ["--prefix", chain.prefix] if chain.prefix else []
-    return shlex.join(["python", "src/run.py", "submit", *chain.sweeps, *changes, *prefix])
+    submit = shlex.join(["python", "src/run.py", "submit", *chain.sweeps, *changes, *prefix])
+    is_here = experiments.git("rev-parse", "HEAD").strip() == chain.commit
+    return submit if is_here else f"git checkout {chain.commit[:7]} && {submit}"

@@ -10,6 +10,7 @@ import shlex
 import shutil
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import nullcontext
 
 from guess_or_recall.cluster.chain import (
     LEFT,
@@ -57,16 +58,13 @@ def main(*arguments: str) -> None:
     experiments.require_clean(*PRODUCTS, str(SETTINGS))
     sweeps = given.names or list(read_sweeps([]))
     commit = experiments.git("rev-parse", "HEAD").strip()
-    chain = begun(commit, sweeps, given.set, given.prefix, settings.parts, variants)
-    if given.dry_run:
-        submit(chain, variants, base, settings, dry_run=True)
-    else:
-        with alone("submit"):
-            submit(chain, variants, base, settings)
+    with nullcontext() if given.dry_run else alone("submit"):
+        chain = begun(commit, sweeps, given.set, given.prefix, settings.parts, variants)
+        submit(chain, variants, base, settings, given.dry_run)
 
 
 def submit(
-    chain: Chain, variants: list[Setting], base: str, settings: Settings, dry_run: bool = False
+    chain: Chain, variants: list[Setting], base: str, settings: Settings, dry_run: bool
 ) -> None:
     """Find out what is missing, and submit it."""
     known = {} if dry_run and not shutil.which("squeue") else queue()  # before the experiments:

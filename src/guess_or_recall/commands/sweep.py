@@ -67,6 +67,12 @@ def main(*arguments: str) -> None:
         UserError: a sweep is wrong, another one runs here, or the workspace is not ready.
     """
     given = parser().parse_args(arguments)
+    with alone("sweep"):  # also to list: another one changes params.yaml at moments
+        sweep(given)
+
+
+def sweep(given: argparse.Namespace) -> None:
+    """Run, or list, the variants that are not done; see `main`."""
     experiments.restore_params()
     settings, base = declared(given.names, given.set, given.prefix)
     if given.folder:
@@ -78,8 +84,7 @@ def main(*arguments: str) -> None:
     print(f"{len(settings)} variants: {len(settings) - len(todo)} done, {len(todo)} to run")
     if given.dry_run:
         print("\n".join(each.name for each in todo))
-        return
-    with alone("sweep"):
+    else:
         report(run(todo, given.folder), len(todo))
 
 

@@ -74,8 +74,11 @@ def stale(*stages: str) -> list[str]:
 
 
 def cache_folder() -> str:
-    """Folder of DVC's cache."""
-    return dvc("cache", "dir", capture_output=True).stdout.strip()
+    """Folder of DVC's cache; UserError where DVC cannot tell."""
+    found = dvc("cache", "dir", capture_output=True)
+    if found.returncode:
+        raise UserError(f"dvc cache dir fails: {last_line(found.stderr)}")
+    return found.stdout.strip()
 
 
 def done(setting: Setting, found: Mapping[str, str], base: str) -> bool:
@@ -119,7 +122,7 @@ def record(setting: Setting) -> str | None:
     write_json(log.with_suffix(BEGUN), dict(setting.changes))
     with open(log, "w") as stream:
         ran = dvc(
-            *("exp", "run", "--temp", "--name", setting.name, *arguments, LAST),
+            *("--wait-for-lock", "exp", "run", "--temp", "--name", setting.name, *arguments, LAST),
             group=setting.sweep,
             stdout=stream,
             stderr=subprocess.STDOUT,
