@@ -209,5 +209,6 @@ def test_a_server_that_is_killed_in_mid_push(micro, tmp_path):
         assert "Everything is up to date" in must(folder, "dvc", "push", **KEYS)
     assert whole <= objects(store, "heavy") | objects(store, "light")
     for path in store.rglob("files/md5/*/*"):
-        assert md5(path) == (path.parent.name + path.name).removesuffix(".dir")
+        if ".rclone_temp" not in path.name:  # half a file of the killed server, which serves none
+            assert md5(path) == (path.parent.name + path.name).removesuffix(".dir")
     assert files(folder / "data") == before
