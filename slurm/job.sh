@@ -4,28 +4,6 @@ commit=$1
 root=$PWD
 clone=   # what a job removes when it ends
 node=${SLURMD_NODENAME:-$(hostname)}
-ended() {
-    echo "== status $?, $SECONDS s, $node"
-    rm -rf "$clone"
-}
-trap ended EXIT
-echo "== begun, $(date -Is), $node"   # these two lines are read by `status`
-source slurm/cluster.env
-eval "$SETUP"
-set -u
-export GUESS_OR_RECALL_SCRATCH=${GUESS_OR_RECALL_SCRATCH:-$root/.scratch} # of all clones, on all nodes
-mkdir -p "$GUESS_OR_RECALL_SCRATCH"
-export WANDB_DIR=${WANDB_DIR:-$root}
-made=(dvc.lock metrics figures results slurm/cluster.env)   # these may differ
-if ! git diff --quiet "$commit" -- . "${made[@]/#/:(exclude)}"; then
-    echo "error in $SLURM_JOB_NAME: the files differ from commit $commit, which was submitted:" \
-        "check it out, or submit again"
-    exit 1
-fi
-
-# At the time limit the job is queued again. (A command in the foreground is waited for first.)
-trap 'again' USR1
-trap 'interrupt 20; exit 143' TERM
 
 # A command that goes on where it was interrupted.
 resumable() {
@@ -50,6 +28,7 @@ interrupt() {
     kill -KILL -- "-$child" 2>/dev/null || true   # it may have ended in this moment
 }
 
+# At the time limit the job is queued again. (A command in the foreground is waited for first.)
 again() {
     trap '' TERM   # with which SLURM ends a job at its limit, or when it is queued again
     interrupt 60
@@ -59,3 +38,25 @@ again() {
     sleep 60
     exit 1
 }
+
+ended() {
+    echo "== status $?, $SECONDS s, $node"
+    rm -rf "$clone"
+}
+
+trap 'again' USR1
+trap 'interrupt 20; exit 143' TERM
+trap ended EXIT
+echo "== begun, $(date -Is), $node"   # this line and that of `ended` are read by `status`
+source slurm/cluster.env
+eval "$SETUP"
+set -u
+export GUESS_OR_RECALL_SCRATCH=${GUESS_OR_RECALL_SCRATCH:-$root/.scratch} # of all clones, on all nodes
+mkdir -p "$GUESS_OR_RECALL_SCRATCH"
+export WANDB_DIR=${WANDB_DIR:-$root}
+made=(dvc.lock metrics figures results slurm/cluster.env)   # these may differ
+if ! git diff --quiet "$commit" -- . "${made[@]/#/:(exclude)}"; then
+    echo "error in $SLURM_JOB_NAME: the files differ from commit $commit, which was submitted:" \
+        "check it out, or submit again"
+    exit 1
+fi

@@ -404,6 +404,18 @@ def test_a_cancelled_job_ends_what_it_runs(checkout):
     assert process.returncode == 143 and said.startswith("== status 143, ")
 
 
+def test_a_job_that_is_cancelled_at_its_beginning_is_not_done(checkout):
+    """While what the settings ask for runs, before any command of its own."""
+    configure(checkout, SETUP='"PATH=$PWD:$PATH; echo setting up; sleep 1"')
+    commit(checkout)
+    process = job(checkout)
+    for line in ("== begun", "setting up"):
+        assert process.stdout.readline().startswith(line)
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=15)[0]
+    assert process.returncode == 143 and said.startswith("== status 143, ")
+
+
 def test_a_merge_that_is_killed_before_dvc_has_the_attention(checkout):
     """The parts, which the stage has moved away, are there again for the next attempt."""
     taken = "rm -rf data && mv .scratch/attention-1 data && [ -e unharmed ]"  # by dvc and the stage
