@@ -11,7 +11,7 @@ test: setup
 	ruff check
 	ruff format --check
 	basedpyright
-	pytest -n 3   # some wait for servers
+	pytest -n 2
 
 setup: .venv/.done
 .venv/.done: requirements.txt

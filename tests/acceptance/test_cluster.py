@@ -53,10 +53,9 @@ def prepared(folder: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def sequential(micro, tmp_path_factory):
+def swept(folder: Path) -> Path:
     """The same sweeps run one after the other, without a cluster and without DVC."""
-    folder = prepared(copy_of(micro, tmp_path_factory.mktemp("sequential")))
+    prepared(folder)
     must(folder, "python", "src/run.py", "sweep", "benchmark", "rho", "--folder", "runs")
     must(folder, "python", "src/run.py", "tables", "benchmark", "rho", "--folder", "runs")
     return folder
@@ -138,7 +137,7 @@ def table_of(said: str) -> dict[str, list[int]]:
 
 
 def test_a_chain_with_kills_gives_the_table_of_a_sequential_run(
-    cluster, sequential, local, tmp_path_factory
+    cluster, local, tmp_path_factory, request
 ):
     """The whole chain from nothing, each of four variants hit in another way while it trains."""
     study = Study(prepared(new_repository(tmp_path_factory.mktemp("chain") / "study")), cluster)
@@ -205,6 +204,8 @@ def test_a_chain_with_kills_gives_the_table_of_a_sequential_run(
 
     said = study.must("bash", "-euc", status)
     assert [row[1:] for row in table_of(said).values()] == [[0, 0, 0, 0]] * 5
+    micro = request.getfixturevalue("micro")  # only now: another worker makes it meanwhile
+    sequential = swept(copy_of(micro, tmp_path_factory.mktemp("sequential")))
     tables = [path for path in (sequential / "results").glob("*.*") if path.suffix != ".pdf"]
     assert {path.name for path in tables} >= {"benchmark.csv", "rho.md", "rho_verdict.md"}
     for path in tables:
