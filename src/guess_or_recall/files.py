@@ -205,9 +205,7 @@ def locked(path: Path, shared: bool = False) -> Iterator[None]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:
-        with open(
-            path, "a+"
-        ) as lock:  # to read and write: NFS shares no lock of a file that is not
+        with open(path, "a+") as lock:  # NFS shares no lock of a file open to write alone
             fcntl.flock(lock, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
             if not stands_at(path, lock.fileno()):
                 continue  # who held it has removed it meanwhile: others would lock a new file
