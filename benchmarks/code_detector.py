@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
-from guess_or_recall.memorization.code import is_code
+from guess_or_recall.features.code_magika import is_code
 
 PACKAGES = ("networkx", "sympy", "transformers", "pydantic", "pygments", "dvc", "mpmath", "seaborn")
 PROSE = re.compile(r"\.(md|rst)$|(METADATA|LICENSE|COPYING|NOTICE)[^/]*$", re.IGNORECASE)

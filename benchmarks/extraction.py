@@ -24,9 +24,9 @@ from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, PreTrainedModel
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 from guess_or_recall.attention.extract import extract, pool_shard
-from guess_or_recall.attention.interface import attention_modules, blocks_of, compiled
 from guess_or_recall.attention.pooling import observing, pool_heads
 from guess_or_recall.classifier.grid import architectures
+from guess_or_recall.model.interface import attention_modules, blocks_of, compiled
 from guess_or_recall.model.scoring import continuations, forward_passes
 
 SIZES = {  # layers, width, heads

@@ -11,7 +11,7 @@ import numpy as np
 from rouge_score.rouge_scorer import RougeScorer
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
-from guess_or_recall.memorization.rouge import rouge_3, rouge_l
+from guess_or_recall.features.rouge import rouge_3, rouge_l
 
 
 class Split:

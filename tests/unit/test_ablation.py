@@ -7,12 +7,12 @@ import pytest
 import torch
 from scipy import stats
 
-from guess_or_recall.attention.interface import attention_modules
 from guess_or_recall.errors import UserError
 from guess_or_recall.localization.ablation import ablate
-from guess_or_recall.localization.agreement import mean_interval, rank_agreement
 from guess_or_recall.localization.cuts import Cut, cutting, kept, plan
+from guess_or_recall.model.interface import attention_modules
 from guess_or_recall.model.scoring import score
+from guess_or_recall.statistics.agreement import mean_interval, rank_agreement
 from tests.unit.test_pooling import MODELS
 
 LENGTH = 64

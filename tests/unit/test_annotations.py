@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from jaxtyping import TypeCheckError
 
-from guess_or_recall.memorization.rouge import rouge_l
+from guess_or_recall.features.rouge import rouge_l
 
 
 def test_a_wrong_shape_is_refused():

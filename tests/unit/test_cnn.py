@@ -5,7 +5,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from guess_or_recall.classifier import fast
 from guess_or_recall.classifier.cnn import (
     Architecture,
     derived_seed,
@@ -13,6 +12,7 @@ from guess_or_recall.classifier.cnn import (
     draw_keeps_cuda,
     initialised,
 )
+from guess_or_recall.classifier.kernels import cpu as fast
 from guess_or_recall.errors import UserError
 
 GRID = [Architecture(kernel, features, "mean") for kernel in (6, 8) for features in (10, 16)]

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from guess_or_recall.memorization.code import (
+from guess_or_recall.features.code_magika import (
     describe_detector,
     has_code_label,
     is_code,
@@ -71,5 +71,5 @@ def test_detector_is_named():
 
 
 def test_importing_the_module_does_not_load_magika():
-    program = "import sys, guess_or_recall.memorization.code; assert 'magika' not in sys.modules"
+    program = "import sys, guess_or_recall.features.code_magika; assert 'magika' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True, env={"PYTHONPATH": "src"})

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.memorization import code_fasttext
-from guess_or_recall.memorization.code_fasttext import (
+from guess_or_recall.features import code_fasttext
+from guess_or_recall.features.code_fasttext import (
     describe_fasttext,
     is_code_fasttext,
     model_file,

@@ -4,8 +4,8 @@ import pytest
 import yaml
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.memorization.taxonomy import TREES
 from guess_or_recall.sweep.declare import expand, overlaid, read_sweeps, settle
+from guess_or_recall.taxonomy.trees import TREES
 from tests.conftest import ROOT
 
 BASE = (ROOT / "profiles" / "default.yaml").read_text()

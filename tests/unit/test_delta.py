@@ -12,7 +12,7 @@ from guess_or_recall.attention.triangle import pack
 from guess_or_recall.classifier.cnn import Architecture, Cnn
 from guess_or_recall.classifier.saved import load_cnns
 from guess_or_recall.errors import UserError
-from guess_or_recall.files import write_json
+from guess_or_recall.io.files import write_json
 from guess_or_recall.localization.delta import contrast, deltas, positive_share
 
 LAYERS, HEADS, LENGTH, CLASSES = 3, 4, 64, 3

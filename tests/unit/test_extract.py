@@ -22,8 +22,8 @@ from guess_or_recall.attention.pooling import full_attention, pooled_attention
 from guess_or_recall.attention.store import read_gallery, read_pooled
 from guess_or_recall.commands import extract as command
 from guess_or_recall.errors import UserError
-from guess_or_recall.files import token_column, write_json, write_table
-from guess_or_recall.stages import attention
+from guess_or_recall.io.files import token_column, write_json, write_table
+from guess_or_recall.stages import attention as attention_stage
 
 ROOT = Path(__file__).parents[2]
 PROVENANCE = {"model": "tiny", "weights": "abc"}
@@ -174,7 +174,7 @@ def workspace(folder: Path, model, count: int = 90) -> np.ndarray:
 def test_stage(model, tmp_path, monkeypatch):
     pool = workspace(tmp_path, model, count=18)
     monkeypatch.chdir(tmp_path)
-    attention.main()
+    attention_stage.main()
     ids, tokens = draw(18)
     tokens[np.arange(18) % 3 != 0, 32:] = 39 - tokens[np.arange(18) % 3 != 0, 32:]
     expected = pooled_attention(model, torch.from_numpy(tokens[2:])).float().numpy()
@@ -199,7 +199,7 @@ def test_stage_refuses_a_pool_of_other_sequences(model, tmp_path, monkeypatch):
     table = pa.table({"sequence_id": np.array([-5]), "gallery": np.array([True])})
     write_table(Path("data/pool/pool.parquet"), table)
     with pytest.raises(UserError, match=r"pool\.parquet has ids"):
-        attention.main()
+        attention_stage.main()
 
 
 # Imports once, then forks: children run the stage and are killed after random times.
@@ -208,12 +208,12 @@ import json, os, random, signal, sys, time
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
-from guess_or_recall.stages import attention
+from guess_or_recall.stages import attention as attention_stage
 
 def start():
     child = os.fork()
     if child == 0:
-        attention.main()
+        attention_stage.main()
         os._exit(0)
     return child
 
@@ -246,7 +246,7 @@ def test_kill_9_at_random_points_leaves_no_trace_in_the_bytes(model, tmp_path, m
     for name in ("whole", "killed"):
         workspace(tmp_path / name, model)
     monkeypatch.chdir(tmp_path / "whole")
-    attention.main()
+    attention_stage.main()
     result = subprocess.run(
         [sys.executable, "-c", DRIVER, "7"],
         cwd=tmp_path / "killed",
@@ -271,7 +271,7 @@ def test_parts_of_several_processes_are_merged_to_the_same_bytes(model, tmp_path
     for name in ("whole", "parts"):
         workspace(tmp_path / name, model)
     monkeypatch.chdir(tmp_path / "whole")
-    attention.main()
+    attention_stage.main()
     monkeypatch.chdir(tmp_path / "parts")
     run = [sys.executable, ROOT / "src" / "run.py", "extract"]
     start = lambda part: subprocess.Popen([*run, part], stderr=subprocess.PIPE, text=True)  # noqa: E731
@@ -287,7 +287,7 @@ def test_parts_of_several_processes_are_merged_to_the_same_bytes(model, tmp_path
     assert not (folder / "view.h5").exists()
     with monkeypatch.context() as patched:
         patched.setattr(extraction, "pool_shard", None)  # no shard is made again
-        attention.main()
+        attention_stage.main()
     for name in ("attention", "gallery"):
         assert bytes_of(Path("data") / name) == bytes_of(tmp_path / "whole" / "data" / name)
     assert not [path for path in Path(".scratch").iterdir() if path.is_dir()]

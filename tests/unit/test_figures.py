@@ -20,7 +20,8 @@ from sklearn.metrics import confusion_matrix
 
 from guess_or_recall.attention.store import write_gallery
 from guess_or_recall.errors import UserError
-from guess_or_recall.files import token_column, write_table
+from guess_or_recall.io.files import token_column, write_table
+from guess_or_recall.report import study as stage
 from guess_or_recall.report import style
 from guess_or_recall.report.ablation import ablation_curves, delta_against_ablation
 from guess_or_recall.report.confusion import confusion_panels
@@ -33,13 +34,13 @@ from guess_or_recall.report.duplicates import (
 )
 from guess_or_recall.report.flow import BARS, flow_counts, taxonomy_flow
 from guess_or_recall.report.gallery import attention_gallery, shown_layers, shown_rows
-from guess_or_recall.report.intervals import wilson
 from guess_or_recall.report.planting import class_by_planting, class_counts
 from guess_or_recall.report.rouge import rouge_distribution
 from guess_or_recall.report.sequence import sequence_figure, shown
 from guess_or_recall.report.style import compact, percent, save
 from guess_or_recall.report.tree import condition_text, decision_tree
-from guess_or_recall.stages import figures as stage
+from guess_or_recall.stages import figures as figures_stage
+from guess_or_recall.statistics.intervals import wilson
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("non-memorized", "guess", "recall", "a $ class $ with a long_name", "code", "url", "rare")
@@ -643,7 +644,7 @@ def write_confusion(classes):
 
 
 def test_stage_writes_every_figure(finished_run):
-    stage.main()
+    figures_stage.main()
     written = {file.name: file.read_bytes() for file in Path("figures").iterdir()}
     stems = sorted({Path(name).stem for name in written})
     assert stems == [
@@ -672,7 +673,7 @@ def test_stage_without_planting_and_with_a_tree_of_the_users(finished_run):
     names = ("non-memorized", "famous", "template", "rare")
     write_confusion(names)
     write_localization(names)
-    stage.main()
+    figures_stage.main()
     assert len(list(Path("figures").glob("*.p*"))) == 2 * stage.COUNT
 
 

@@ -48,11 +48,11 @@ from guess_or_recall.attention.pooling import full_attention, pooled_attention
 from guess_or_recall.attention.triangle import unpack
 from guess_or_recall.corpus.tokenizer import train_tokenizer
 from guess_or_recall.errors import UserError
-from guess_or_recall.files import content_hash, read_json, write_json
+from guess_or_recall.io.files import content_hash, read_json, write_json
 from guess_or_recall.model import hub, load
 from guess_or_recall.model.load import load_model
 from guess_or_recall.model.scoring import score
-from guess_or_recall.stages import model as stage
+from guess_or_recall.stages import model as model_stage
 from tests.conftest import ROOT
 
 HTTP = "httpx2" if importlib.util.find_spec("httpx2") else "httpx"  # of huggingface_hub
@@ -146,7 +146,7 @@ def fetched(folder, **settings):
     """The model that later stages load, after the stage `model`."""
     sequences(folder)
     ask(folder, **settings)
-    stage.main()
+    model_stage.main()
     return load_model(Path("data/model"))
 
 

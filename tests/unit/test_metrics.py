@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix as reference_confusion
 from sklearn.metrics import precision_recall_fscore_support
 
-from guess_or_recall.classifier.metrics import (
+from guess_or_recall.statistics.f1 import (
     bootstrap_min_f1,
     confusion_matrix,
     cross_entropy,

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.params import parse_params, read_params
+from guess_or_recall.settings.params import parse_params, read_params
 
 DEFAULT = Path(__file__).parents[2] / "profiles" / "default.yaml"
 

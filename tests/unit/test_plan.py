@@ -11,9 +11,9 @@ from transformers import GPTNeoXConfig
 from guess_or_recall.commands import plan
 from guess_or_recall.commands.plan import Needs, bytes_of, config_of, needs_of, require_disk
 from guess_or_recall.errors import UserError
-from guess_or_recall.model.calibrate import Shape, shape_of
-from guess_or_recall.params import parse_params
-from guess_or_recall.profiles import render
+from guess_or_recall.plan.calibrate import Shape, shape_of
+from guess_or_recall.settings.params import parse_params
+from guess_or_recall.settings.profiles import render
 from tests.conftest import ROOT
 
 Disk = namedtuple("Disk", "total used free")

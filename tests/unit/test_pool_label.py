@@ -13,9 +13,11 @@ import pytest
 import yaml
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.memorization.taxonomy import TREES, classify, tree
-from guess_or_recall.params import read_params
-from guess_or_recall.stages import label, pool
+from guess_or_recall.settings.params import read_params
+from guess_or_recall.stages import label as label_stage
+from guess_or_recall.stages import pool as pool_stage
+from guess_or_recall.taxonomy import pool
+from guess_or_recall.taxonomy.trees import TREES, classify, tree
 
 DEFAULT = Path(__file__).parents[2] / "profiles" / "default.yaml"
 ROWS = 3000
@@ -95,7 +97,7 @@ def features():
 
 
 def test_pool_is_the_union_of_all_variants(workspace):
-    pool.main()
+    pool_stage.main()
     pooled = read("data/pool/pool.parquet")
     assert pooled.dtypes.astype(str).to_dict() == {"sequence_id": "int64", "gallery": "bool"}
     assert np.all(np.diff(pooled["sequence_id"]) > 0)
@@ -122,7 +124,7 @@ def test_pool_is_the_union_of_all_variants(workspace):
 
 def test_gallery_shows_each_class_of_the_first_variant(workspace):
     write_params(attention__gallery=4)
-    pool.main()
+    pool_stage.main()
     pooled = read("data/pool/pool.parquet")
     shown = pooled.loc[pooled["gallery"], "sequence_id"]
     frame = features().set_index("sequence_id")
@@ -131,10 +133,10 @@ def test_gallery_shows_each_class_of_the_first_variant(workspace):
 
 
 def test_pool_does_not_depend_on_the_current_variant(workspace):
-    pool.main()
+    pool_stage.main()
     before = Path("data/pool/pool.parquet").read_bytes()
     write_params(taxonomy="code", rho=0.123, rho_l="off", delta=77)
-    pool.main()
+    pool_stage.main()
     assert Path("data/pool/pool.parquet").read_bytes() == before
 
 
@@ -143,15 +145,15 @@ def test_two_runs_give_the_same_bytes(workspace):
     outputs += ["data/label/labels.parquet", "metrics/label.json"]
     runs = []
     for _ in range(2):
-        pool.main()
-        label.main()
+        pool_stage.main()
+        label_stage.main()
         runs.append([Path(path).read_bytes() for path in outputs])
     assert runs[0] == runs[1]
 
 
 def test_all_is_the_paper_s_benchmark(workspace):
     write_params(pool__taxonomies=["guess", "all"])
-    pool.main()
+    pool_stage.main()
     report = pd.read_csv("data/pool/variants.csv")
     assert len(report) == 54 + 27 - 1
     assert report["variant"].is_unique
@@ -164,7 +166,7 @@ def test_label_of_every_declared_variant_is_in_the_pool(workspace, shortage):
     trees = ["guess-then-recite", "recite", "example-long-tail"]
     declared = {"samples": samples, "pool__taxonomies": trees, "pool__rhos": [0.5, 0.9]}
     write_params(**declared)
-    pool.main()
+    pool_stage.main()
     report = pd.read_csv("data/pool/variants.csv")
     kinds = {"balance": {"balanced", "no"}, "stop": {"left out", "no"}}
     assert set(report["shortage"]) == kinds[shortage]
@@ -181,7 +183,7 @@ def test_label_of_every_declared_variant_is_in_the_pool(workspace, shortage):
 def outcome():
     """Run the label stage; a sample outside the pool is no outcome, and raises."""
     try:
-        label.main()
+        label_stage.main()
     except UserError as error:
         if "samples.shortage" not in str(error):
             raise
@@ -191,8 +193,8 @@ def outcome():
 
 def test_labels_are_the_classes_of_the_sample(workspace):
     write_params(taxonomy="recite-then-reconstruct", delta=50)
-    pool.main()
-    label.main()
+    pool_stage.main()
+    label_stage.main()
     got = read("data/label/labels.parquet")
     assert got.dtypes.astype(str).to_dict() == {
         "sequence_id": "int64",
@@ -215,8 +217,8 @@ def test_labels_are_the_classes_of_the_sample(workspace):
 
 def test_label_metrics_count_the_corpus_and_cross_the_planting(workspace):
     write_params(taxonomy="recite", pool__taxonomies=["recite"])
-    pool.main()
-    label.main()
+    pool_stage.main()
+    label_stage.main()
     got, frame = metrics("label"), features()
     memorized = frame["memorization_score"] == 1
     recited = memorized & (frame["sequence_duplicates"] > 5)
@@ -241,16 +243,16 @@ def test_unknown_planting_leaves_the_table_out(workspace):
     content = tables()
     content["sequences"]["planted"] = pa.array([None] * ROWS, pa.string())
     write_tables(content)
-    pool.main()
-    label.main()
+    pool_stage.main()
+    label_stage.main()
     assert "planted" not in metrics("label")
 
 
 def test_balance_is_said_and_recorded(workspace, capsys):
     write_params(samples={"train": 400, "eval": 200, "shortage": "balance"}, taxonomy="guess")
-    pool.main()
+    pool_stage.main()
     capsys.readouterr()
-    label.main()
+    label_stage.main()
     got, said = metrics("label"), capsys.readouterr().err
     smallest = min(got["corpus"].values())
     assert got["shortage"] is True
@@ -261,16 +263,16 @@ def test_balance_is_said_and_recorded(workspace, capsys):
 
 
 def test_stop_stops_with_counts(workspace):
-    pool.main()
+    pool_stage.main()
     write_params(samples={"train": 400, "eval": 200, "shortage": "stop"})
     with pytest.raises(UserError, match=r"'recall' has \d+ of the 600 .*there are: non-mem"):
-        label.main()
+        label_stage.main()
     assert not Path("data/label").exists()
 
 
 def test_a_variant_that_cannot_be_filled_is_left_out_with_a_warning(workspace, capsys):
     write_params(pool__taxonomies=["recite", "guess"], pool__deltas=[5, 5000])
-    pool.main()
+    pool_stage.main()
     report = pd.read_csv("data/pool/variants.csv").set_index("variant")
     assert report.loc["recite delta=5000", ["sequences", "adds"]].tolist() == [0, 0]
     assert report.loc["recite delta=5000", "shortage"] == "left out"
@@ -282,7 +284,7 @@ def test_a_variant_that_cannot_be_filled_is_left_out_with_a_warning(workspace, c
 def test_no_variant_at_all_is_an_error(workspace):
     write_params(pool__taxonomies=["recite"], pool__deltas=[5000])
     with pytest.raises(UserError, match="no declared variant can be filled"):
-        pool.main()
+        pool_stage.main()
     assert not Path("data/pool").exists()
 
 
@@ -306,43 +308,43 @@ def test_no_variant_at_all_is_an_error(workspace):
 def test_what_the_pool_lacks_is_named_and_adding_it_is_enough(workspace, current, lacks):
     narrow = {"pool__deltas": [5], "pool__rhos": [0.5], "samples__train": 50}
     write_params(**narrow)
-    pool.main()
+    pool_stage.main()
     write_params(**narrow | current)
     with pytest.raises(UserError, match=lacks) as caught:
-        label.main()
+        label_stage.main()
     extended = {
         f"pool__{key}": yaml.safe_load(value)
         for key, value in re.findall(r"-S 'pool\.(\w+)=(.*?)'", str(caught.value))
     }
     write_params(**narrow | current | extended)
-    pool.main()
-    label.main()
+    pool_stage.main()
+    label_stage.main()
     assert Path("data/label/labels.parquet").exists()
 
 
 def test_a_tree_that_comes_by_all_at_another_rho_is_to_be_named(workspace):
     write_params(pool__taxonomies="all")
-    pool.main()
+    pool_stage.main()
     write_params(pool__taxonomies="all", taxonomy="recite-then-guess")
-    label.main()
+    label_stage.main()
     write_params(pool__taxonomies="all", taxonomy="recite-then-guess", rho=0.9)
     with pytest.raises(UserError, match=r"taxonomies lacks .*pool.taxonomies=\[all,recite-then-gu"):
-        label.main()
+        label_stage.main()
 
 
 def test_thresholds_that_do_not_matter_are_not_asked_for(workspace):
-    pool.main()
+    pool_stage.main()
     write_params(delta=12345)  # guess does not use δ
-    label.main()
+    label_stage.main()
     write_params(taxonomy="recite-then-reconstruct", rho=0.123)  # nor this one ρ
-    label.main()
+    label_stage.main()
 
 
 def test_an_old_pool_is_told(workspace):
-    pool.main()
+    pool_stage.main()
     write_params(seed=43)
     with pytest.raises(UserError, match="the pool is out of date: run `dvc repro pool`"):
-        label.main()
+        label_stage.main()
 
 
 def test_inputs_that_do_not_belong_together(workspace):
@@ -350,7 +352,7 @@ def test_inputs_that_do_not_belong_together(workspace):
     content["features"]["sequence_id"] = content["features"]["sequence_id"] + 1
     write_tables(content)
     with pytest.raises(UserError, match=r"features.parquet is not about the sequences of"):
-        pool.main()
+        pool_stage.main()
 
 
 def test_a_column_of_another_type(workspace):
@@ -358,19 +360,19 @@ def test_a_column_of_another_type(workspace):
     content["score"]["memorization_score"] = content["score"]["memorization_score"].astype("f4")
     write_tables(content)
     with pytest.raises(UserError, match="'memorization_score' is float, not double"):
-        pool.main()
+        pool_stage.main()
 
 
 def test_a_bad_expression_stops_the_pool(workspace):
     own = {"mine": {"nodes": {"long": "length > 3"}}}
     write_params(taxonomies=own, pool__taxonomies=["mine"])
     with pytest.raises(UserError, match=r"no column 'length' .*sequence_duplicates, memor"):
-        pool.main()
+        pool_stage.main()
 
 
 def test_missing_inputs(workspace):
     with pytest.raises(UserError, match=r"pool.parquet is missing: make it with `dvc repro`"):
-        label.main()
+        label_stage.main()
 
 
 @pytest.mark.parametrize(

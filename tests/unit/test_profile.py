@@ -8,7 +8,7 @@ import yaml
 
 from guess_or_recall.commands.profile import main
 from guess_or_recall.errors import UserError
-from guess_or_recall.params import read_params
+from guess_or_recall.settings.params import read_params
 
 ROOT = Path(__file__).parents[2]
 

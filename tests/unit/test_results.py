@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from guess_or_recall.classifier.compare import Votes, min_f1, normalised, paired_difference, summed
-from guess_or_recall.classifier.metrics import scores
 from guess_or_recall.errors import UserError
+from guess_or_recall.statistics.compare import Votes, min_f1, normalised, paired_difference, summed
+from guess_or_recall.statistics.f1 import scores
 from guess_or_recall.sweep.declare import SEED, settle
 from guess_or_recall.sweep.experiments import flat
 from guess_or_recall.sweep.results import (

@@ -10,8 +10,8 @@ from hypothesis.extra.numpy import arrays
 from rouge_score.rouge_scorer import RougeScorer
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.memorization import rouge
-from guess_or_recall.memorization.rouge import rouge_3, rouge_l
+from guess_or_recall.features import rouge
+from guess_or_recall.features.rouge import rouge_3, rouge_l
 
 
 class Split:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.memorization.sampling import count, draw, mix, priorities, quota, sample
+from guess_or_recall.taxonomy.sampling import count, draw, mix, priorities, quota, sample
 
 NAMES = ("non-memorized", "guess", "recall")
 # 99.9% quantile of chi-square with 59 degrees of freedom (tables); the draws are fixed by the seeds

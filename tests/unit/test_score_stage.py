@@ -11,10 +11,11 @@ import pytest
 import yaml
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.files import token_column, write_json, write_table
+from guess_or_recall.io.files import token_column, write_json, write_table
+from guess_or_recall.model import score as stage
 from guess_or_recall.model.scoring import score
 from guess_or_recall.model.training import new_model
-from guess_or_recall.stages import score as stage
+from guess_or_recall.stages import score as score_stage
 from tests.conftest import ROOT
 
 ROWS = 150
@@ -43,7 +44,7 @@ def write_sequences(tokens):
 
 
 def test_shards_cover_every_sequence(scoring):
-    stage.main()
+    score_stage.main()
     found = pd.read_parquet("data/score/score.parquet")
     assert found.sequence_id.tolist() == list(range(100, 100 + ROWS))
     tokens = np.random.default_rng(0).integers(1, 60, (ROWS, 64))
@@ -54,7 +55,7 @@ def test_shards_cover_every_sequence(scoring):
 
 
 def test_a_killed_score_keeps_its_shards_and_ends_with_the_same_bytes(scoring):
-    stage.main()
+    score_stage.main()
     whole = (scoring / "data/score/score.parquet").read_bytes()
     (scoring / "data/score/score.parquet").unlink()
     command = [sys.executable, ROOT / "src" / "run.py", "score"]
@@ -84,23 +85,23 @@ def shards(folder):
 def test_tokens_outside_the_vocabulary(scoring):
     write_sequences(np.full((20, 64), 60))
     with pytest.raises(UserError, match="token ids run from 60 to 60, the model knows 0 to 59"):
-        stage.main()
+        score_stage.main()
 
 
 def test_other_columns(scoring):
     write_table(stage.SEQUENCES, pa.table({"sequence_id": pa.array([1])}))
     with pytest.raises(UserError, match="no column 'tokens'"):
-        stage.main()
+        score_stage.main()
 
 
 def test_decoding_may_be_left_to_the_pool(scoring):
     """One forward pass: the same who is memorized; others have the least score, no continuation."""
-    stage.main()
+    score_stage.main()
     whole = pd.read_parquet("data/score/score.parquet")
     params = yaml.safe_load((scoring / "params.yaml").read_text())
     params["score"] |= {"decode": "pool", "batch": "auto", "decode_batch": "auto"}
     (scoring / "params.yaml").write_text(yaml.safe_dump(params))
-    stage.main()
+    score_stage.main()
     found = pd.read_parquet("data/score/score.parquet")
     recited = whole.memorization_score == 1
     assert (found.memorization_score == 1).tolist() == recited.tolist()

@@ -11,18 +11,24 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from guess_or_recall.attention import pool as attention
 from guess_or_recall.attention.store import read_pooled
 from guess_or_recall.corpus import semantic_filters
 from guess_or_recall.corpus.semantic_filters import find_files, first_of_ids, sorted_union
 from guess_or_recall.errors import UserError
-from guess_or_recall.files import content_hash, read_json, token_matrix, write_json
-from guess_or_recall.memorization.templates import templates
+from guess_or_recall.features import columns as features
+from guess_or_recall.features.templates import templates
+from guess_or_recall.io.files import content_hash, read_json, token_matrix, write_json
+from guess_or_recall.model import score as scoring
 from guess_or_recall.model.load import load_model
 from guess_or_recall.model.scoring import score
 from guess_or_recall.model.training import new_model
-from guess_or_recall.params import parse_params
-from guess_or_recall.stages import attention, features, pool, sequences
-from guess_or_recall.stages import score as scoring
+from guess_or_recall.settings.params import parse_params
+from guess_or_recall.stages import attention as attention_stage
+from guess_or_recall.stages import features as features_stage
+from guess_or_recall.stages import pool as pool_stage
+from guess_or_recall.stages import score as score_stage
+from guess_or_recall.stages import sequences as sequences_stage
 from tests.conftest import ROOT
 
 PILE, MEMORIES = "pile_deduped_70m", "memories_deduped_70m"
@@ -119,7 +125,7 @@ def metrics(stage):
 
 
 def test_union_of_pile_and_memories(study):
-    sequences.main()
+    sequences_stage.main()
     counts = {"pile": 60, "memories": 30, "duplicates_dropped": 5, "sequences": 85}
     assert metrics("sequences") == counts
     found = read("sequences")
@@ -162,7 +168,7 @@ def test_the_first_of_equal_ids_is_kept(study):
 def test_two_runs_give_the_same_bytes(study):
     hashes = []
     for _ in range(2):
-        for stage in (sequences, scoring, features, pool, attention):
+        for stage in (sequences_stage, score_stage, features_stage, pool_stage, attention_stage):
             stage.main()
         outputs = [Path("data") / name for name in ("sequences", "score", "features", "attention")]
         hashes.append(content_hash(*outputs, Path("metrics")))
@@ -179,11 +185,11 @@ def test_two_runs_give_the_same_bytes(study):
     ],
 )
 def test_other_layouts_of_the_same_types(study, name, change):
-    sequences.main()
+    sequences_stage.main()
     before = content_hash(Path("data/sequences/sequences.parquet"))
     for file in (study / "data").iterdir():
         pq.write_table(change(pq.read_table(file)), file)
-    sequences.main()
+    sequences_stage.main()
     assert content_hash(Path("data/sequences/sequences.parquet")) == before
 
 
@@ -246,11 +252,11 @@ def test_files_that_do_not_fit(study, change, message):
     path = study / "data" / f"{MEMORIES}-00000-of-00001.parquet"
     pq.write_table(change(pq.read_table(path)), path)
     if message is None:  # a split without rows is a union like any other
-        sequences.main()
+        sequences_stage.main()
         assert metrics("sequences")["sequences"] == 60
         return
     with pytest.raises(UserError, match=message) as caught:
-        sequences.main()
+        sequences_stage.main()
     assert str(path.relative_to(study.parent)) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not Path("data/sequences").exists()
@@ -259,17 +265,17 @@ def test_files_that_do_not_fit(study, change, message):
 def test_missing_and_damaged_files(study):
     settle(sequences__semantic_filters={"path": "filters", "revision": "main", "model": "12b"})
     with pytest.raises(UserError, match=r"no pile_deduped_12b-\*.parquet, .*hf download .*model"):
-        sequences.main()
+        sequences_stage.main()
     settle(sequences__semantic_filters={"path": "gone", "revision": "main", "model": "70m"})
     with pytest.raises(
         UserError, match=r"semantic_filters.path: no folder 'gone': fetch its pile_"
     ):
-        sequences.main()
+        sequences_stage.main()
     settle()
     path = study / "data" / f"{PILE}-00000-of-00002.parquet"
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(UserError, match=r"00000-of-00002.parquet: not a parquet file"):
-        sequences.main()
+        sequences_stage.main()
 
 
 def test_the_hub(study, monkeypatch):
@@ -283,7 +289,7 @@ def test_the_hub(study, monkeypatch):
 
     monkeypatch.setattr(semantic_filters, "snapshot_download", snapshot)
     settle(sequences__semantic_filters={"path": None, "revision": "v1", "model": "70m"})
-    sequences.main()
+    sequences_stage.main()
     assert (asked["repository"], asked["revision"], asked["repo_type"]) == (
         "usvsnsp/semantic-filters",
         "v1",
@@ -302,7 +308,7 @@ def test_the_hub(study, monkeypatch):
         r"at revision 'v1' cannot be fetched .*no route\).*set sequences.semantic_filters.path"
     )
     with pytest.raises(UserError, match=message):
-        sequences.main()
+        sequences_stage.main()
 
 
 def test_the_hub_is_asked_for_the_files_of_one_model():
@@ -316,8 +322,8 @@ def test_the_hub_is_asked_for_the_files_of_one_model():
 
 
 def test_published_scores_are_taken_over_and_rechecked(study, capsys):
-    sequences.main()
-    scoring.main()
+    sequences_stage.main()
+    score_stage.main()
     known, found = read("sequences"), read("score")
     assert found["sequence_id"].tolist() == known["sequence_id"].tolist()
     for name in ("memorization_score", *scoring.PERPLEXITIES):
@@ -330,10 +336,10 @@ def test_published_scores_are_taken_over_and_rechecked(study, capsys):
 
 
 def test_another_model_than_the_published_one_is_warned_of(study, capsys):
-    sequences.main()
+    sequences_stage.main()
     new_model(vocabulary=60, layers=2, width=32, heads=4, seed=1).save_pretrained("net")
     settle(score__recheck=20)
-    scoring.main()
+    score_stage.main()
     assert metrics("score")["rechecked"] == 20
     assert metrics("score")["reextracted_share"] < 0.95
     assert "% of 20 sequences published as memorized, under 95%" in capsys.readouterr().err
@@ -341,8 +347,8 @@ def test_another_model_than_the_published_one_is_warned_of(study, capsys):
 
 def test_the_model_may_score_all_of_it(study):
     settle(score__source="model")
-    sequences.main()
-    scoring.main()
+    sequences_stage.main()
+    score_stage.main()
     found, known = read("score"), read("sequences")
     memorized = known["published_memorization_score"] == 1
     assert (found["memorization_score"] == 1).tolist() == memorized.tolist()
@@ -350,7 +356,7 @@ def test_the_model_may_score_all_of_it(study):
     said = metrics("score")
     assert (said["published_agreement"], said["reextracted_share"]) == (1.0, 1.0)
     new_model(vocabulary=60, layers=2, width=32, heads=4, seed=1).save_pretrained("net")
-    scoring.main()
+    score_stage.main()
     said = metrics("score")
     assert said["published_agreement"] == round(1 - 35 * (1 - said["reextracted_share"]) / 85, 4)
     assert said["reextracted_share"] < 0.95
@@ -361,12 +367,12 @@ def test_the_pool_is_continued_as_if_all_had_been(study):
     found = []
     for source in ("published", "model"):
         settle(score__source=source)
-        for stage in (sequences, scoring):
+        for stage in (sequences_stage, score_stage):
             stage.main()
         if source == "published":
-            features.main()
-            pool.main()  # one pool for both
-        attention.main()
+            features_stage.main()
+            pool_stage.main()  # one pool for both
+        attention_stage.main()
         ids = pq.read_table("data/pool/pool.parquet")["sequence_id"].to_numpy()
         found.append([read_pooled(Path("data/attention"), ids, way) for way in ("mean", "max")])
     scores = read("score").set_index("sequence_id").memorization_score[ids]
@@ -375,7 +381,7 @@ def test_the_pool_is_continued_as_if_all_had_been(study):
 
 
 def test_a_killed_attention_keeps_its_continuations(study, monkeypatch):
-    for stage in (sequences, scoring, features, pool, attention):
+    for stage in (sequences_stage, score_stage, features_stage, pool_stage, attention_stage):
         stage.main()
     whole = content_hash(Path("data/attention"))
 
@@ -383,11 +389,11 @@ def test_a_killed_attention_keeps_its_continuations(study, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(attention, "extract", killed)
+        patched.setattr(attention_stage, "extract", killed)
         with pytest.raises(KeyboardInterrupt):
-            attention.main()
+            attention_stage.main()
     monkeypatch.setattr(attention, "score", killed)
-    attention.main()
+    attention_stage.main()
     assert content_hash(Path("data/attention")) == whole
 
 
@@ -397,11 +403,11 @@ def test_templates_published_or_computed(study):
     wrong = pa.array([not value for value in table["is_repeating"].to_pylist()])
     place = table.column_names.index("is_repeating")
     pq.write_table(table.set_column(place, "is_repeating", wrong), path)
-    sequences.main()
+    sequences_stage.main()
     known = read("sequences")
     for templates_of in ("published", "computed"):
         settle(features__templates=templates_of)
-        features.main()
+        features_stage.main()
         found = read("features")
         same = found["is_repeating"] == known["published_is_repeating"]
         assert (~same).sum() == (0 if templates_of == "published" else 30)

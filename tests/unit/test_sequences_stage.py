@@ -7,10 +7,11 @@ import pytest
 import yaml
 from rouge_score.rouge_scorer import _score_lcs
 
+from guess_or_recall.corpus import sequences as stage
 from guess_or_recall.errors import UserError
-from guess_or_recall.files import token_matrix
-from guess_or_recall.memorization.templates import templates
-from guess_or_recall.stages import sequences as stage
+from guess_or_recall.features.templates import templates
+from guess_or_recall.io.files import token_matrix
+from guess_or_recall.stages import sequences as sequences_stage
 from tests.conftest import ROOT
 
 COPIES = {2: 10, 7: 20}
@@ -40,7 +41,7 @@ def read(name):
 
 def test_planted_shown_and_studied(workspace):
     settle(workspace)
-    stage.main()
+    sequences_stage.main()
     frame, tokens = read("sequences")
     _, stream = read("stream")
     assert len(stream) == 500 + 2 * 3 + 2 * (2 * 10 + 7 * 20)
@@ -63,10 +64,10 @@ def test_planted_shown_and_studied(workspace):
 
 def test_what_is_studied_does_not_change_the_stream(workspace):
     settle(workspace)
-    stage.main()
+    sequences_stage.main()
     before = json.loads((workspace / "data/sequences/corpus.json").read_text())
     settle(workspace, studied={"background": 7})
-    stage.main()
+    sequences_stage.main()
     assert json.loads((workspace / "data/sequences/corpus.json").read_text()) == before
     assert len(read("sequences")[0]) == 7
 
@@ -77,7 +78,7 @@ def test_own_files_are_counted_over_all_documents(workspace):
     (workspace / "corpus").mkdir()
     (workspace / "corpus" / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
     settle(workspace, source="files", studied={"background": 50})
-    stage.main()
+    sequences_stage.main()
     frame, _ = read("sequences")
     assert frame.planted.isna().all()
     repeated = [text in line for text in frame.text]
@@ -101,5 +102,5 @@ def test_unfit_corpora_are_refused(workspace, changes, message):
     (workspace / "short" / "a.txt").write_text("too short")
     settle(workspace, **changes)
     with pytest.raises(UserError, match=message):
-        stage.main()
+        sequences_stage.main()
     assert not (workspace / "data" / "sequences").exists()

@@ -18,7 +18,7 @@ from guess_or_recall.attention.store import (
     write_view,
 )
 from guess_or_recall.errors import UserError
-from guess_or_recall.files import read_json
+from guess_or_recall.io.files import read_json
 
 PROVENANCE = {"model": "models/tiny", "weights": "abc", "batch": 8, "torch": "2.13.0"}
 KEY = key_of(PROVENANCE)

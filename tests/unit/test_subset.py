@@ -31,21 +31,24 @@ from guess_or_recall.attention.store import (
 from guess_or_recall.attention.subset import Subset, read_subset, write_subset
 from guess_or_recall.attention.triangle import packed_size, unpack
 from guess_or_recall.classifier.cnn import Architecture, Cnn
-from guess_or_recall.classifier.labels import read_labels
 from guess_or_recall.classifier.saved import load_cnns
 from guess_or_recall.commands import draw
 from guess_or_recall.commands import subset as command
 from guess_or_recall.commands.draw import main as draw_main
 from guess_or_recall.commands.subset import main
 from guess_or_recall.errors import UserError
-from guess_or_recall.files import read_json, token_column, token_matrix, write_json, write_table
+from guess_or_recall.io.files import read_json, token_column, token_matrix, write_json, write_table
+from guess_or_recall.localization import localize
 from guess_or_recall.localization.delta import deltas
-from guess_or_recall.params import read_params
 from guess_or_recall.report.delta import delta_maps, delta_profile
 from guess_or_recall.report.gallery import attention_gallery
 from guess_or_recall.report.sequence import sequence_figure
 from guess_or_recall.report.style import STYLE, class_colors, save_png
-from guess_or_recall.stages import label, localize, pool
+from guess_or_recall.settings.params import read_params
+from guess_or_recall.stages import label as label_stage
+from guess_or_recall.stages import localize as localize_stage
+from guess_or_recall.stages import pool as pool_stage
+from guess_or_recall.taxonomy.labels import read_labels
 from tests.conftest import ROOT
 
 CLASSES = ["non-memorized", "guess", "recall"]
@@ -132,12 +135,12 @@ def finished(tmp_path_factory):
         patch.chdir(folder)
         write_params(train=15)
         write_tables()
-        pool.main()
+        pool_stage.main()
         write_params(train=6)  # the pool has more than the variant samples
         write_attention()
-        label.main()
+        label_stage.main()
         write_cnns()
-        localize.main()
+        localize_stage.main()
     return folder
 
 

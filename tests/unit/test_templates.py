@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guess_or_recall.memorization.templates import (
+from guess_or_recall.features.templates import (
     is_incrementing,
     is_repeating,
     templates,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from guess_or_recall.classifier import tracking
+from guess_or_recall.report import tracking
 
 SOURCE = str(Path(tracking.__file__).parents[2])
 ROW = {"cnn": "k6-f10-mean", "epoch": 1, "train_loss": 1.5, "min_f1": 0.25}
@@ -18,7 +18,7 @@ START = f"""
 import sys, time
 sys.path.insert(0, {SOURCE!r})
 from pathlib import Path
-from guess_or_recall.classifier.tracking import tracked
+from guess_or_recall.report.tracking import tracked
 ROW = {ROW!r}
 """
 

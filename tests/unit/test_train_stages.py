@@ -17,12 +17,14 @@ from safetensors.torch import load_file
 
 from guess_or_recall.attention.store import write_shard, write_view
 from guess_or_recall.attention.triangle import packed_size
+from guess_or_recall.classifier import evaluate, train
 from guess_or_recall.classifier.cnn import Architecture, Cnn
-from guess_or_recall.classifier.labels import SCHEMA
 from guess_or_recall.errors import UserError
-from guess_or_recall.files import content_hash, write_table
-from guess_or_recall.params import parse_params, read_params
-from guess_or_recall.stages import evaluate, train
+from guess_or_recall.io.files import content_hash, write_table
+from guess_or_recall.settings.params import parse_params, read_params
+from guess_or_recall.stages import evaluate as evaluate_stage
+from guess_or_recall.stages import train as train_stage
+from guess_or_recall.taxonomy.labels import SCHEMA
 from tests.unit.test_tracking import group_of, inspect
 
 ROOT = Path(__file__).parents[2]
@@ -74,7 +76,7 @@ def workspace(tmp_path, monkeypatch):
 
 
 def test_train_then_evaluate(workspace):
-    train.main()
+    train_stage.main()
     weights = load_file("data/train/cnns.safetensors")
     cnn = Cnn(Architecture(6, 2, "max"), layers=3, classes=3)
     mine = {key: value for key, value in weights.items() if key.startswith("k6-f2-max/")}
@@ -92,7 +94,7 @@ def test_train_then_evaluate(workspace):
     assert len(history) == 4
     assert not [path for path in Path(".scratch").iterdir() if path.is_dir()]
 
-    evaluate.main()
+    evaluate_stage.main()
     found = json.loads(Path("metrics/evaluate.json").read_text())
     assert found["eval_loss"] == pytest.approx(history["eval_loss"].mean())
     last = history[history["epoch"] == 2]
@@ -122,20 +124,20 @@ def check_predictions(logits):
 def test_same_bytes_twice(workspace):
     hashes = []
     for _ in range(2):
-        train.main()
-        evaluate.main()
+        train_stage.main()
+        evaluate_stage.main()
         hashes.append([content_hash(Path(path)) for path in OUTPUTS])
         shutil.rmtree("data/train")
     assert hashes[0] == hashes[1]
 
 
 def test_other_parameters_do_not_take_up_old_state(workspace, monkeypatch):
-    train.main()
+    train_stage.main()
     before = content_hash(Path("data/train"))
     text = (workspace / "params.yaml").read_text()
     (workspace / "params.yaml").write_text(text.replace("seed: 42\n  wandb", "seed: 43\n  wandb"))
     assert read_params().train.seed == 43
-    train.main()
+    train_stage.main()
     assert content_hash(Path("data/train")) != before
 
 
@@ -144,34 +146,34 @@ def test_class_without_evaluation(workspace):
     part[np.arange(12) % 3 == 2] = "train"
     write_labels(np.arange(100, 220, 10), (np.arange(12) % 3).astype(np.int8), part)
     with pytest.raises(UserError, match=r"class 'recall' has no sequence in the part 'eval'"):
-        train.main()
+        train_stage.main()
 
 
 def test_empty_class(workspace):
     write_labels(np.array([100, 110]), np.array([0, 2], np.int8), ["train", "eval"])
     with pytest.raises(UserError, match=r"classes \[0, 2\].*must have sequences"):
-        train.main()
+        train_stage.main()
     write_labels(np.array([], np.int64), np.array([], np.int8), [])
     with pytest.raises(UserError, match=r"classes \[\].*must have sequences"):
-        train.main()
+        train_stage.main()
 
 
 def test_sequence_without_attention_leaves_earlier_outputs(workspace):
-    train.main()
+    train_stage.main()
     before = content_hash(Path("data/train"))
     rows = np.arange(12)
     part = np.where(rows < 6, "train", "eval")
     write_labels(rows + 5000, (rows % 3).astype(np.int8), part)
     with pytest.raises(UserError, match="5000"):
-        train.main()
+        train_stage.main()
     assert content_hash(Path("data/train")) == before
 
 
 def test_evaluate_refuses_logits_of_other_labels(workspace):
-    train.main()
+    train_stage.main()
     write_labels(np.arange(4), np.array([0, 1, 0, 1], np.int8), ["train", "train", "eval", "eval"])
     with pytest.raises(UserError, match="12 evaluations of non-memorized, guess, recall"):
-        evaluate.main()
+        evaluate_stage.main()
 
 
 def test_name_of_the_variant(tmp_path):
@@ -193,15 +195,16 @@ def test_curves_are_reported_again_as_the_same_run_of_a_group(workspace):
     """What was trained without a group is in the sweep's, once; other variants stay."""
     code = """
 import sys, yaml
-from guess_or_recall.params import read_params
-from guess_or_recall.stages import train
+from guess_or_recall.settings.params import read_params
+from guess_or_recall.classifier import train
+from guess_or_recall.io.files import publish
 params = read_params().model_copy(update={"delta": int(sys.argv[1])})
 params = params.model_copy(update={"train": params.train.model_copy(update={"wandb": "offline"})})
 if sys.argv[2:]:
     train.report_again(params, sys.argv[2])
 else:
     with train.trained(params, train.LABELS, train.read_attention, quiet=True) as result:
-        train.publish(result, train.DATA / "train")
+        publish(result, train.DATA / "train")
 """
     environment = {key: value for key, value in os.environ.items() if "WANDB" not in key}
     for arguments in (["5"], ["50"], ["50", "rho"]):

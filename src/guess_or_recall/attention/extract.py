@@ -11,7 +11,6 @@ from jaxtyping import Float, Float16, Int32, Int64
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
-from guess_or_recall.attention.interface import attention_modules
 from guess_or_recall.attention.pooling import (
     Observe,
     as_stored,
@@ -31,8 +30,9 @@ from guess_or_recall.attention.store import (
 )
 from guess_or_recall.attention.triangle import packed_size
 from guess_or_recall.errors import UserError
-from guess_or_recall.files import require_disk
+from guess_or_recall.io.files import require_disk
 from guess_or_recall.model.batches import in_batches, worth_compiling
+from guess_or_recall.model.interface import attention_modules
 
 
 def library_versions() -> dict[str, str]:

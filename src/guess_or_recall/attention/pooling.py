@@ -13,15 +13,15 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from transformers import PreTrainedModel
 
-from guess_or_recall.attention.interface import (
+from guess_or_recall.attention.triangle import pack
+from guess_or_recall.errors import UserError, say_once
+from guess_or_recall.model.interface import (
     attending,
     attention_modules,
     blocks_of,
     compiled,
     eager_attention,
 )
-from guess_or_recall.attention.triangle import pack
-from guess_or_recall.errors import UserError, say_once
 
 WIDER = {  # to compute in where a type overflows, in this order
     torch.float16: (torch.bfloat16, torch.float32),

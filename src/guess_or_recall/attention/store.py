@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float16, Int, Int32, Int64, Shaped
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.files import atomic, read_json, write_json
+from guess_or_recall.io.files import atomic, read_json, write_json
 
 POOLINGS = ("mean", "max")
 GALLERY = ("sequence_id", "attention", "tokens")

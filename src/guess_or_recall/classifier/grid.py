@@ -20,12 +20,12 @@ from tqdm import tqdm
 from guess_or_recall.attention.triangle import length_of
 from guess_or_recall.classifier import training
 from guess_or_recall.classifier.cnn import Architecture, exact
-from guess_or_recall.classifier.metrics import confusion_matrix, cross_entropy, scores
+from guess_or_recall.classifier.kernels.steps import Step, stepper
 from guess_or_recall.classifier.samples import Samples, prepare
-from guess_or_recall.classifier.steps import Step, stepper
 from guess_or_recall.classifier.training import Recipe, Trainee
 from guess_or_recall.classifier.workers import in_parallel, shares
 from guess_or_recall.errors import UserError
+from guess_or_recall.statistics.f1 import confusion_matrix, cross_entropy, scores
 
 
 @dataclass(frozen=True)

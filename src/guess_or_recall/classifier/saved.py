@@ -7,7 +7,7 @@ from safetensors.torch import load_file
 
 from guess_or_recall.classifier.cnn import Architecture, Cnn
 from guess_or_recall.errors import UserError
-from guess_or_recall.files import existing, read_json
+from guess_or_recall.io.files import existing, read_json
 
 SEPARATOR = "/"  # between the name of a CNN and of its parameter, in cnns.safetensors
 

@@ -10,8 +10,6 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from guess_or_recall.checkpoint import load_checkpoint, save_checkpoint
-from guess_or_recall.classifier import fast, windows
 from guess_or_recall.classifier.cnn import (
     Architecture,
     Cnn,
@@ -21,6 +19,9 @@ from guess_or_recall.classifier.cnn import (
     draw_keeps_cuda,
     initialised,
 )
+from guess_or_recall.classifier.kernels import cpu as fast
+from guess_or_recall.classifier.kernels import gpu as windows
+from guess_or_recall.io.checkpoint import load_checkpoint, save_checkpoint
 
 EVAL_BATCH = 64
 

@@ -1,1 +1,1 @@
-"""The study as a chain of SLURM jobs."""
+"""The study as jobs of SLURM."""

@@ -7,8 +7,8 @@ have made, makes what is missing, and merges it: the same bytes as one process m
 import argparse
 import re
 
+from guess_or_recall.attention.pool import extract_part
 from guess_or_recall.errors import UserError
-from guess_or_recall.stages.attention import extract_part
 
 EPILOG = """\
 on one node with four GPUs:

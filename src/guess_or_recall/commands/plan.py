@@ -25,10 +25,12 @@ from guess_or_recall.attention.extract import bytes_of_sequence
 from guess_or_recall.attention.triangle import packed_size
 from guess_or_recall.classifier.cnn import initialised
 from guess_or_recall.classifier.grid import architectures, train_grid
+from guess_or_recall.classifier.train import recipe_of
 from guess_or_recall.corpus.semantic_filters import MEMORIES, PILE
 from guess_or_recall.errors import UserError, first_line
-from guess_or_recall.memorization.taxonomy import classify, tree
-from guess_or_recall.model.calibrate import (
+from guess_or_recall.model.hub import snapshot
+from guess_or_recall.model.load import LENGTH, device
+from guess_or_recall.plan.calibrate import (
     MARGIN,
     Shape,
     Trial,
@@ -37,12 +39,10 @@ from guess_or_recall.model.calibrate import (
     room_on,
     shape_of,
 )
-from guess_or_recall.model.hub import snapshot
-from guess_or_recall.model.load import LENGTH, device
-from guess_or_recall.params import Params, read_params
-from guess_or_recall.stages.figures import thresholds
-from guess_or_recall.stages.pool import TABLES, candidates, declared, unite
-from guess_or_recall.stages.train import recipe_of
+from guess_or_recall.report.study import thresholds
+from guess_or_recall.settings.params import Params, read_params
+from guess_or_recall.taxonomy.pool import TABLES, candidates, declared, unite
+from guess_or_recall.taxonomy.trees import classify, tree
 
 ROW = 1500  # bytes of a sequence in the tables of sequences, score and features, at the most
 CALIBRATED = 320  # samples on which the CNNs are tried

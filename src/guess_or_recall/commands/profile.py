@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.files import atomic
-from guess_or_recall.params import parse_params
-from guess_or_recall.profiles import FOLDER, changed_settings, load, names, render
+from guess_or_recall.io.files import atomic
+from guess_or_recall.settings.params import parse_params
+from guess_or_recall.settings.profiles import FOLDER, changed_settings, load, names, render
 
 PARAMS = Path("params.yaml")
 

@@ -27,17 +27,17 @@ from guess_or_recall.classifier.saved import load_cnns
 from guess_or_recall.corpus.duplicates import count_duplicates
 from guess_or_recall.corpus.tokenizer import load_tokenizer
 from guess_or_recall.errors import UserError
-from guess_or_recall.files import output_folder, read_table, token_column, token_matrix
+from guess_or_recall.features.columns import code_detector, compute_features
+from guess_or_recall.io.files import output_folder, read_table, token_column, token_matrix
 from guess_or_recall.localization.delta import Pooled, deltas, square
-from guess_or_recall.memorization.taxonomy import TaxonomyTree, classify, tree
 from guess_or_recall.model.load import load_model, model_folder
 from guess_or_recall.model.scoring import score
-from guess_or_recall.params import Params, read_params
 from guess_or_recall.report.sequence import sequence_figure, shown
+from guess_or_recall.report.study import thresholds
 from guess_or_recall.report.style import save
 from guess_or_recall.report.tree import condition_text
-from guess_or_recall.stages.features import code_detector, compute_features
-from guess_or_recall.stages.figures import thresholds
+from guess_or_recall.settings.params import Params, read_params
+from guess_or_recall.taxonomy.trees import TaxonomyTree, classify, tree
 
 DATA = Path("data")
 LENGTH, PREFIX = 64, 32

@@ -11,20 +11,20 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int32, Int64
 
+from guess_or_recall.attention.pool import Pool, read_pool
 from guess_or_recall.attention.store import read_gallery
 from guess_or_recall.attention.subset import Subset, write_subset
-from guess_or_recall.classifier.labels import Labels, read_labels
 from guess_or_recall.errors import UserError
-from guess_or_recall.files import read_json
-from guess_or_recall.memorization.sampling import count
-from guess_or_recall.memorization.taxonomy import TaxonomyTree, classify, tree
+from guess_or_recall.io.files import read_json
+from guess_or_recall.localization.localize import chosen
 from guess_or_recall.model.scoring import PREFIX, UNKNOWN
-from guess_or_recall.params import Params, read_params
+from guess_or_recall.report.study import GALLERY, thresholds
 from guess_or_recall.report.style import percent
-from guess_or_recall.stages.attention import Pool, read_pool
-from guess_or_recall.stages.figures import GALLERY, thresholds
-from guess_or_recall.stages.localize import chosen
-from guess_or_recall.stages.pool import candidates
+from guess_or_recall.settings.params import Params, read_params
+from guess_or_recall.taxonomy.labels import Labels, read_labels
+from guess_or_recall.taxonomy.pool import candidates
+from guess_or_recall.taxonomy.sampling import count
+from guess_or_recall.taxonomy.trees import TaxonomyTree, classify, tree
 
 ATTENTION = Path("data/attention")
 LABELS = Path("data/label/labels.parquet")

@@ -18,16 +18,16 @@ from pathlib import Path
 import yaml
 from tqdm import tqdm
 
+from guess_or_recall.classifier.train import report_again
 from guess_or_recall.errors import UserError
-from guess_or_recall.files import existing, scratch_root
-from guess_or_recall.memorization.taxonomy import tree
-from guess_or_recall.params import read_params
-from guess_or_recall.stages.label import undeclared, way_out
-from guess_or_recall.stages.pool import candidates
-from guess_or_recall.stages.train import report_again
+from guess_or_recall.io.files import existing, scratch_root
+from guess_or_recall.settings.params import read_params
 from guess_or_recall.sweep import experiments, together
 from guess_or_recall.sweep.declare import Setting, changed, expand, overlaid, read_sweeps
 from guess_or_recall.sweep.together import Attention, Job, jobs
+from guess_or_recall.taxonomy.label import undeclared, way_out
+from guess_or_recall.taxonomy.pool import candidates
+from guess_or_recall.taxonomy.trees import tree
 
 ABOVE = ("train", "evaluate")  # sections that --set may change: no stage left of `label` reads them
 

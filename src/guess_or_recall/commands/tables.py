@@ -18,13 +18,13 @@ from matplotlib.figure import Figure
 from scipy import stats
 from tqdm import tqdm
 
-from guess_or_recall.classifier.compare import Votes, paired_difference, summed
-from guess_or_recall.classifier.metrics import scores
 from guess_or_recall.errors import UserError
-from guess_or_recall.files import atomic, existing, output_folder
+from guess_or_recall.io.files import atomic, existing, output_folder
 from guess_or_recall.report.benchmark import min_f1_against_rho, min_f1_bars
 from guess_or_recall.report.confusion import taxonomy_panels
 from guess_or_recall.report.style import save
+from guess_or_recall.statistics.compare import Votes, paired_difference, summed
+from guess_or_recall.statistics.f1 import scores
 from guess_or_recall.sweep import experiments
 from guess_or_recall.sweep.declare import SEED, Setting, expand, read_sweeps
 from guess_or_recall.sweep.results import (

@@ -7,8 +7,8 @@ whether they are offline or online.
 
 import argparse
 
-from guess_or_recall.params import read_params
-from guess_or_recall.stages.train import report_again
+from guess_or_recall.classifier.train import report_again
+from guess_or_recall.settings.params import read_params
 
 
 def parser() -> argparse.ArgumentParser:

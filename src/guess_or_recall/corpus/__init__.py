@@ -1,1 +1,1 @@
-"""From text to 64-token sequences: documents, tokenizer, windows, planted copies, duplicates."""
+"""From text to sequences: sources, tokenizer, windows, planted copies, duplicates."""

@@ -1,1 +1,1 @@
-"""Where in the model memorization happens: Δ maps of the CNNs, and ablations of the attention."""
+"""Where in the model memorization happens: Δ maps of the CNNs, ablations of the attention."""

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
-from guess_or_recall.attention.interface import attention_modules, blocks_of
 from guess_or_recall.errors import UserError
 from guess_or_recall.localization.cuts import PREFIX, Cut, cutting
+from guess_or_recall.model.interface import attention_modules, blocks_of
 from guess_or_recall.model.scoring import teacher_forced
 
 

@@ -1,6 +1,6 @@
 """Cuts: which cells of the attention patterns of which layers are taken from a running model."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -10,7 +10,8 @@ from jaxtyping import Bool
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from guess_or_recall.attention.interface import attending, eager_attention
+from guess_or_recall.model.interface import attending, eager_attention
+from guess_or_recall.settings.values import How
 
 PREFIX = 32
 
@@ -31,7 +32,7 @@ class Cut:
         return f"{self.layers[0]}-{self.layers[-1]}"
 
 
-def plan(cuts: dict[str, list[int]], layers: int, draws: int, seed: int) -> list[Cut]:
+def plan(cuts: Mapping[How, list[int]], layers: int, draws: int, seed: int) -> list[Cut]:
     """List the cuts: every window of layers, and as controls as many layers drawn at random.
 
     Args:

@@ -1,1 +1,1 @@
-"""The language model: a GPT-NeoX trained here or one from a folder, and what it can recite."""
+"""The language model: trained here, of a folder or of the hub; and what it memorizes."""

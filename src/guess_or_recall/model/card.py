@@ -5,7 +5,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.files import atomic, read_json
+from guess_or_recall.io.files import atomic, read_json
 
 CARD = """\
 ---

@@ -15,7 +15,7 @@ from huggingface_hub.errors import (
 )
 
 from guess_or_recall.errors import UserError, first_line
-from guess_or_recall.files import read_json
+from guess_or_recall.io.files import read_json
 
 WANTED = ["*.json", "model*.safetensors"]  # some repositories hold the weights twice, or pickled
 

@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 
 from guess_or_recall.errors import UserError, first_line
-from guess_or_recall.files import read_json
+from guess_or_recall.io.files import read_json
 from guess_or_recall.model.hub import snapshot
 
 LENGTH = 64

@@ -14,7 +14,7 @@ from torch.nn import functional
 from tqdm import tqdm
 from transformers import AutoModelForCausalLM, GPTNeoXConfig, PreTrainedModel
 
-from guess_or_recall.checkpoint import load_checkpoint, save_checkpoint
+from guess_or_recall.io.checkpoint import load_checkpoint, save_checkpoint
 
 CHECKPOINT_SECONDS = 60.0
 

@@ -1,1 +1,1 @@
-"""Figures: arrays and data frames in, matplotlib figures out."""
+"""Figures and tables, and the copy of the curves in wandb."""

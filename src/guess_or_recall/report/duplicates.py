@@ -6,9 +6,9 @@ from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from guess_or_recall.report.intervals import wilson
 from guess_or_recall.report.planting import kinds
 from guess_or_recall.report.style import MARKERS, PALETTE, STYLED, compact, new_figure
+from guess_or_recall.statistics.intervals import wilson
 
 MOST_BINS = 11
 

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.typing import ColorType
 from PIL import Image
 
-from guess_or_recall.files import atomic
+from guess_or_recall.io.files import atomic
 
 WIDTH = 7.0  # inches: the text width of a two-column page
 DPI = 160

@@ -1,1 +1,1 @@
-"""The stages of the pipeline: `python src/run.py STAGE` runs one."""
+"""The stages of the pipeline, one short script each: `python src/run.py STAGE`."""

@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.memorization.taxonomy import ALL, TREES, tree, variants
-from guess_or_recall.params import Params, UniqueKeys, parse_params
+from guess_or_recall.settings.params import Params, UniqueKeys, parse_params
+from guess_or_recall.taxonomy.trees import ALL, TREES, tree, variants
 
 SWEEPS = Path("sweeps.yaml")
 VARIANT = ("taxonomy", "delta", "rho", "rho_l", "rho_3")  # keys that the classes depend on

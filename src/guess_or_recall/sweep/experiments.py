@@ -12,7 +12,7 @@ import fsspec
 import yaml
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.files import read_json, scratch_root, write_json
+from guess_or_recall.io.files import read_json, scratch_root, write_json
 from guess_or_recall.sweep.declare import Setting, overlaid
 
 LAST = "evaluate"  # stage of a sweep's variant: maps, ablations and figures are for chosen ones

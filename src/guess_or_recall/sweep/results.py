@@ -17,9 +17,9 @@ import yaml
 from jaxtyping import Int
 from scipy import stats
 
-from guess_or_recall.classifier.compare import Votes, normalised
-from guess_or_recall.classifier.metrics import scores
 from guess_or_recall.errors import UserError
+from guess_or_recall.statistics.compare import Votes, normalised
+from guess_or_recall.statistics.f1 import scores
 from guess_or_recall.sweep.declare import SEED, VARIANT, Setting
 from guess_or_recall.sweep.experiments import flat
 

@@ -15,13 +15,13 @@ import yaml
 from jaxtyping import Float16, Int
 
 from guess_or_recall.attention.store import read_pooled
+from guess_or_recall.classifier import evaluate, train
 from guess_or_recall.classifier.cnn import Architecture
-from guess_or_recall.classifier.labels import Labels
 from guess_or_recall.errors import UserError
-from guess_or_recall.files import atomic, read_json, write_json, write_table
-from guess_or_recall.stages import evaluate, train
-from guess_or_recall.stages.label import labelled
+from guess_or_recall.io.files import atomic, read_json, write_json, write_table
 from guess_or_recall.sweep.declare import Setting
+from guess_or_recall.taxonomy.label import labelled
+from guess_or_recall.taxonomy.labels import Labels
 
 ATTENTION = Path("data/attention")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int, Int64
 
-from guess_or_recall.classifier.metrics import draws, parts, scores
+from guess_or_recall.statistics.f1 import draws, parts, scores
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.files import existing
+from guess_or_recall.io.files import existing
 
 FOLDER = Path("profiles")
 DEFAULT = "default"

@@ -15,7 +15,7 @@ from jaxtyping import Bool
 from tqdm import tqdm
 
 from guess_or_recall.errors import UserError, first_line
-from guess_or_recall.memorization.code import LATEX_PREAMBLE
+from guess_or_recall.features.code_magika import LATEX_PREAMBLE
 
 REPOSITORY, FILE = "kenhktsui/code-natural-language-fasttext-classifier", "model.bin"
 CODE = "__label__Code"

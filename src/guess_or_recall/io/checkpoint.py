@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from guess_or_recall.files import atomic
+from guess_or_recall.io.files import atomic
 
 
 def save_checkpoint(

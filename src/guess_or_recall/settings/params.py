@@ -18,8 +18,8 @@ from pydantic import (
 )
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.profiles import require_written
-from guess_or_recall.values import (
+from guess_or_recall.settings.profiles import require_written
+from guess_or_recall.settings.values import (
     Batch,
     Count,
     Delta,

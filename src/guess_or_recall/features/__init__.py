@@ -1,0 +1,1 @@
+"""What text and tokens alone tell about a sequence: a table of columns."""

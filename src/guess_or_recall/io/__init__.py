@@ -1,0 +1,1 @@
+"""Files: atomic writes, tables and their schemas, scratch folders and locks."""

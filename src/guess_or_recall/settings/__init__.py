@@ -1,0 +1,1 @@
+"""params.yaml and the profiles, as checked values."""

@@ -1,0 +1,1 @@
+"""Scores, intervals, bootstraps and tests."""
