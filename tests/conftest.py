@@ -2,12 +2,10 @@
 
 import fcntl
 import os
-import re
 import shutil
 import signal
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import pytest
@@ -104,11 +102,3 @@ def micro(tmp_path_factory):
 def copy_of(repository: Path, folder: Path) -> Path:
     """A repository of its own, with all that another has."""
     return Path(shutil.copytree(repository, folder / "guess-or-recall", symlinks=True))
-
-
-def blocks(heading: str) -> list[str]:
-    """Blocks of commands below a heading of the README, up to the next heading."""
-    text = (ROOT / "README.md").read_text()
-    section = re.split(rf"^#+ {heading}\n", text, flags=re.MULTILINE)[1]
-    section = re.split(r"^#+ ", section, flags=re.MULTILINE)[0]
-    return [textwrap.dedent(one) for one in re.findall(r"(?:^    .+\n)+", section, re.MULTILINE)]

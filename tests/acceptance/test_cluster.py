@@ -1,4 +1,4 @@
-"""The chain of jobs on a real SLURM of four nodes: README's commands, kills, and what comes out."""
+"""The chain of jobs on a real SLURM: the commands of docs/cluster.md, kills, and what comes out."""
 
 import hashlib
 import os
@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from guess_or_recall.cluster.chain import STEPS
-from tests.conftest import blocks, commit, copy_of, must, new_repository
+from tests.conftest import commit, copy_of, must, new_repository
+from tests.pages import commands
 from tests.servers import configure, no_slurm, slurm, wait_for
 from tests.unit.test_tracking import group_of
 
@@ -142,7 +143,7 @@ def test_a_chain_with_kills_gives_the_table_of_a_sequential_run(
     """The whole chain from nothing, each of four variants hit in another way while it trains."""
     study = Study(prepared(new_repository(tmp_path_factory.mktemp("chain") / "study")), cluster)
     configure(study.folder, LOCAL=str(local))
-    block = blocks("On a cluster")[0]
+    block = commands("docs/cluster.md", "Submit and watch")[0]
     preview, submit, status = block.splitlines()
     shown = study.must("bash", "-euc", preview)
     assert shown.count("\nsbatch ") == 5 and "4 variants to submit" in shown

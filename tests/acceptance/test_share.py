@@ -1,4 +1,4 @@
-"""The remotes on a real S3 server: README's commands, the light subset, and what can go wrong."""
+"""The remotes on a real S3 server: the commands of docs/sharing.md, and what can go wrong."""
 
 import hashlib
 import re
@@ -11,7 +11,8 @@ import h5py
 import numpy as np
 import pytest
 
-from tests.conftest import blocks, commit, copy_of, environment, must, run
+from tests.conftest import commit, copy_of, environment, must, run
+from tests.pages import commands
 from tests.servers import KEYS, free_ports, s3, wait_for
 
 SWEEPS = "benchmark: [{taxonomy: [guess, recite]}]\nrho: [{taxonomy: guess, rho: 0.5}]\n"
@@ -44,8 +45,8 @@ def port(study):
 
 @pytest.fixture(scope="module")
 def published(study, port):
-    """The study, pushed as the README says."""
-    [block] = blocks("Share")
+    """The study, pushed as docs/sharing.md says."""
+    [block] = commands("docs/sharing.md", "Where the study ran")
     told = bash(study, port, block)
     assert "Pushed experiment" in told and "few.h5: non-memorized" in told
     return study
@@ -61,7 +62,7 @@ def clone(published, tmp_path):
 
 
 def bash(folder, port, script, **more):
-    """What a script of the README says, in a shell of a user who has the endpoint and the keys."""
+    """What a script of a page says, in a shell of a user who has the endpoint and the keys."""
     known = KEYS | {"S3_ENDPOINT": f"http://127.0.0.1:{port}"} | more
     return must(folder, "bash", "-euc", script, **known)
 
@@ -95,7 +96,7 @@ def md5(path):
 
 def test_on_a_laptop(published, port, clone):
     """All blocks of the section, in order."""
-    light, draw, heavy = blocks("On a laptop")
+    light, draw, heavy = commands("docs/sharing.md", "On a laptop")
     shutil.rmtree(clone / "figures")
     told = bash(clone, port, light)
     assert "Running stage" not in told and "up to date" in told
