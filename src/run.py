@@ -53,6 +53,13 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
+def check_params() -> None:
+    """Check the whole of params.yaml, of which a stage reads its own part."""
+    from guess_or_recall.settings.params import read_params
+
+    read_params()
+
+
 def main() -> int:
     """Run what the command line names; a user's mistake ends in one line, not a traceback."""
     from guess_or_recall.errors import UserError
@@ -66,6 +73,8 @@ def main() -> int:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # the same bits on every stream
     package = "stages" if given.name in STAGES else "commands"
     try:
+        if given.name in STAGES:
+            check_params()
         importlib.import_module(f"guess_or_recall.{package}.{given.name}").main(*given.arguments)
     except UserError as error:
         print(f"error in {given.name}: {error}", file=sys.stderr)

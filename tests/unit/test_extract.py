@@ -22,7 +22,8 @@ from guess_or_recall.attention.pooling import full_attention, pooled_attention
 from guess_or_recall.attention.store import read_gallery, read_pooled
 from guess_or_recall.commands import extract as command
 from guess_or_recall.errors import UserError
-from guess_or_recall.io.files import token_column, write_json, write_table
+from guess_or_recall.io.files import write_json
+from guess_or_recall.io.tables import token_column, write_table
 from guess_or_recall.stages import attention as attention_stage
 
 ROOT = Path(__file__).parents[2]

@@ -20,7 +20,7 @@ from sklearn.metrics import confusion_matrix
 
 from guess_or_recall.attention.store import write_gallery
 from guess_or_recall.errors import UserError
-from guess_or_recall.io.files import token_column, write_table
+from guess_or_recall.io.tables import token_column, write_table
 from guess_or_recall.report import study as stage
 from guess_or_recall.report import style
 from guess_or_recall.report.ablation import ablation_curves, delta_against_ablation

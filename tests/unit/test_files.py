@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.io.files import existing, locked, publish, scratch, scratch_root
+from guess_or_recall.io.files import existing, publish
+from guess_or_recall.io.scratch import locked, scratch, scratch_root
 
 
 def test_a_missing_file_names_the_way_out(tmp_path):
@@ -65,7 +66,7 @@ def test_the_scratch_root_can_be_set(workspace, monkeypatch):
 WORKER = """
 import sys, time
 from pathlib import Path
-from guess_or_recall.io.files import scratch
+from guess_or_recall.io.scratch import scratch
 rounds, pause = int(sys.argv[1]), float(sys.argv[2])
 print("ready", flush=True)
 for _ in range(rounds):

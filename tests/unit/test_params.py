@@ -61,8 +61,14 @@ def params(**changes):
             r"planted.similar.rouge_l = \[0.9, 0.1\]: give \[low, high\]",
         ),
         ({"sequences__planted__similar__rouge_l": [0.5, 0.5]}, "low < high"),
-        ({"features__is_code": "regex"}, "is_code = 'regex': give magika, fasttext or off$"),
-        ({"features__is_code": True}, "is_code = True: give magika, fasttext or off$"),
+        (
+            {"features__is_code": "regex"},
+            "is_code = 'regex': Input should be 'magika', 'fasttext' or 'off'$",
+        ),
+        (
+            {"features__is_code": True},
+            "is_code = True: Input should be 'magika', 'fasttext' or 'off'$",
+        ),
         (
             {"model__train__width": 100, "model__train__heads": 8},
             "model.train: width = 100 is not a multiple of heads = 8",
@@ -102,7 +108,7 @@ def test_numbers_are_finite_and_no_booleans(key, value):
 
 @pytest.mark.parametrize(
     ("given", "read"),
-    [("magika", "magika"), ("fasttext", "fasttext"), ("off", "off"), (False, "off")],
+    [("magika", "magika"), ("fasttext", "fasttext"), ("off", "off")],
 )
 def test_code_detectors(given, read):
     assert params(features__is_code=given).features.is_code == read
@@ -137,7 +143,7 @@ def test_a_missing_file_is_told(tmp_path):
 
 @pytest.mark.parametrize(
     ("own", "expected"),
-    [("rho", 0.3), ("off", math.inf), (False, math.inf), (0.7, 0.7), (1, 1.0)],
+    [("rho", 0.3), ("off", math.inf), (0.7, 0.7), (1, 1.0)],
 )
 def test_thresholds_in_force(own, expected):
     got = params(rho=0.3, rho_l=own, rho_3="rho")
@@ -151,7 +157,7 @@ def test_off_without_quotes_is_off():
 
 
 def test_pool_thresholds_are_both_then_each_alone_with_the_paper_s_first():
-    got = params(pool__rhos=[0.4, 0.5, [0.3, 0.6], ["off", False]]).pool.thresholds()
+    got = params(pool__rhos=[0.4, 0.5, [0.3, 0.6], ["off", "off"]]).pool.thresholds()
     off = math.inf
     assert got == [
         (0.5, 0.5),

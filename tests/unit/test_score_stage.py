@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.io.files import token_column, write_json, write_table
+from guess_or_recall.io.files import write_json
+from guess_or_recall.io.tables import token_column, write_table
 from guess_or_recall.model import score as stage
 from guess_or_recall.model.scoring import score
 from guess_or_recall.model.training import new_model

@@ -18,7 +18,8 @@ from guess_or_recall.corpus.semantic_filters import find_files, first_of_ids, so
 from guess_or_recall.errors import UserError
 from guess_or_recall.features import columns as features
 from guess_or_recall.features.templates import templates
-from guess_or_recall.io.files import content_hash, read_json, token_matrix, write_json
+from guess_or_recall.io.files import content_hash, read_json, write_json
+from guess_or_recall.io.tables import token_matrix
 from guess_or_recall.model import score as scoring
 from guess_or_recall.model.load import load_model
 from guess_or_recall.model.scoring import score

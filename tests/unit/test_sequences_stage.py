@@ -10,7 +10,7 @@ from rouge_score.rouge_scorer import _score_lcs
 from guess_or_recall.corpus import sequences as stage
 from guess_or_recall.errors import UserError
 from guess_or_recall.features.templates import templates
-from guess_or_recall.io.files import token_matrix
+from guess_or_recall.io.tables import token_matrix
 from guess_or_recall.stages import sequences as sequences_stage
 from tests.conftest import ROOT
 

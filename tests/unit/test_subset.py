@@ -37,7 +37,8 @@ from guess_or_recall.commands import subset as command
 from guess_or_recall.commands.draw import main as draw_main
 from guess_or_recall.commands.subset import main
 from guess_or_recall.errors import UserError
-from guess_or_recall.io.files import read_json, token_column, token_matrix, write_json, write_table
+from guess_or_recall.io.files import read_json, write_json
+from guess_or_recall.io.tables import token_column, token_matrix, write_table
 from guess_or_recall.localization import localize
 from guess_or_recall.localization.delta import deltas
 from guess_or_recall.report.delta import delta_maps, delta_profile

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.settings.params import Tree
+from guess_or_recall.settings.taxonomy import Tree
 from guess_or_recall.taxonomy.trees import TREES, classify, tree, variants
 
 # every tree, by hand: its nodes, each as the alternatives of which one has to hold

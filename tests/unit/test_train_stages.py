@@ -20,7 +20,9 @@ from guess_or_recall.attention.triangle import packed_size
 from guess_or_recall.classifier import evaluate, train
 from guess_or_recall.classifier.cnn import Architecture, Cnn
 from guess_or_recall.errors import UserError
-from guess_or_recall.io.files import content_hash, write_table
+from guess_or_recall.io.files import content_hash
+from guess_or_recall.io.tables import write_table
+from guess_or_recall.report import runs
 from guess_or_recall.settings.params import parse_params, read_params
 from guess_or_recall.stages import evaluate as evaluate_stage
 from guess_or_recall.stages import train as train_stage
@@ -177,9 +179,9 @@ def test_evaluate_refuses_logits_of_other_labels(workspace):
 
 
 def test_name_of_the_variant(tmp_path):
-    assert train.variant(write_params(tmp_path)) == "guess delta=50 rho=0.5 seed=42"
+    assert runs.variant_name(write_params(tmp_path)) == "guess delta=50 rho=0.5 seed=42"
     changed = write_params(tmp_path, taxonomy="recite", rho_3="off")
-    assert train.variant(changed) == "recite delta=50 rho=0.5 rho_3=off seed=42"
+    assert runs.variant_name(changed) == "recite delta=50 rho=0.5 rho_3=off seed=42"
 
 
 def test_plotted_keeps_to_the_best_cnn_where_all_are_too_many(monkeypatch):
@@ -198,12 +200,16 @@ import sys, yaml
 from guess_or_recall.settings.params import read_params
 from guess_or_recall.classifier import train
 from guess_or_recall.io.files import publish
+from guess_or_recall.report import runs
 params = read_params().model_copy(update={"delta": int(sys.argv[1])})
 params = params.model_copy(update={"train": params.train.model_copy(update={"wandb": "offline"})})
 if sys.argv[2:]:
-    train.report_again(params, sys.argv[2])
+    runs.report_again(params, sys.argv[2])
 else:
-    with train.trained(params, train.LABELS, train.read_attention, quiet=True) as result:
+    report = lambda: runs.reporting(params)
+    with train.trained(
+        params.train, train.LABELS, train.read_attention, report, quiet=True
+    ) as result:
         publish(result, train.DATA / "train")
 """
     environment = {key: value for key, value in os.environ.items() if "WANDB" not in key}

@@ -24,19 +24,13 @@ from guess_or_recall.attention.extract import (
 )
 from guess_or_recall.attention.store import read_gallery
 from guess_or_recall.errors import UserError
-from guess_or_recall.io.files import (
-    atomic,
-    locked,
-    read_json,
-    read_rows,
-    read_table,
-    scratch,
-    token_matrix,
-)
+from guess_or_recall.io.files import atomic, read_json
+from guess_or_recall.io.scratch import locked, scratch
+from guess_or_recall.io.tables import read_rows, read_table, token_matrix
 from guess_or_recall.model.batches import sequences_at_once
 from guess_or_recall.model.load import device, load_model
 from guess_or_recall.model.scoring import LENGTH, PREFIX, UNKNOWN, score
-from guess_or_recall.settings.params import Attention, read_params
+from guess_or_recall.settings.attention import Attention
 
 DATA = Path("data")
 SEQUENCES = pa.schema([("sequence_id", pa.int64()), ("tokens", pa.list_(pa.int32(), 64))])
@@ -60,24 +54,26 @@ class Pool(NamedTuple):
     unfinished: Bool[np.ndarray, " n"]
 
 
-def extract_part(part: int, parts: int) -> None:
+def extract_part(settings: Attention, part: int, parts: int) -> None:
     """Extract every `parts`-th shard, from number `part` (of 0, 1, ...) on; the stage takes it up.
 
     Other parts may be extracted at the same time, each on a GPU of its own.
     """
-    with working(shared=True) as (model, pool, folder, sizes):
+    with working(settings, shared=True) as (model, pool, folder, sizes):
         shards = folder / "attention"
         extract(model, pool.sequence_ids, pool.tokens, shards, **sizes, part=(part, parts))
 
 
 @contextmanager
-def working(shared: bool = False) -> Iterator[tuple[PreTrainedModel, Pool, Path, dict]]:
+def working(
+    settings: Attention, shared: bool = False
+) -> Iterator[tuple[PreTrainedModel, Pool, Path, dict]]:
     """The model, the pool with all its continuations, the scratch folder, settings of `extract`."""
-    params, pool = read_params().attention, read_pool()
-    provenance = read_provenance(params, pool)
+    pool = read_pool()
+    provenance = read_provenance(settings, pool)
     model = load_model(DATA / "model")
-    batch = sequences_at_once(params.batch, model)
-    sizes = {"batch": batch, "shard": params.shard, "provenance": provenance}
+    batch = sequences_at_once(settings.batch, model)
+    sizes = {"batch": batch, "shard": settings.shard, "provenance": provenance}
     with scratch("attention", provenance, shared=shared) as folder:
         tokens = continued(model, pool, batch, folder / "continuations.int32")
         yield model, pool._replace(tokens=tokens), folder, sizes
@@ -132,7 +128,7 @@ def continued(
     return tokens
 
 
-def read_provenance(params: Attention, pool: Pool) -> dict[str, str | int]:
+def read_provenance(settings: Attention, pool: Pool) -> dict[str, str | int]:
     """Everything that the attention depends on, as attributes of every file."""
     model = read_json(DATA / "model/model.json")
     inputs = [pool.sequence_ids, pool.tokens, pool.gallery]
@@ -142,8 +138,8 @@ def read_provenance(params: Attention, pool: Pool) -> dict[str, str | int]:
         **{key: model[key] for key in ("commit", "dtype") if model.get(key)},
         "weights": model["weights"],
         "inputs": hashlib.sha256(b"".join(array.tobytes() for array in inputs)).hexdigest(),
-        "batch": params.batch,
-        "shard": params.shard,
+        "batch": settings.batch,
+        "shard": settings.shard,
         "device": device().type,
         **library_versions(),
     }

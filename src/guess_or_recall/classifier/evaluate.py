@@ -16,8 +16,9 @@ from jaxtyping import Float32, Int8
 from safetensors.numpy import load_file
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.io.files import atomic, existing, read_json, write_json, write_table
-from guess_or_recall.settings.params import Params
+from guess_or_recall.io.files import atomic, existing, read_json, write_json
+from guess_or_recall.io.tables import write_table
+from guess_or_recall.settings.evaluate import EvaluateSettings
 from guess_or_recall.statistics.f1 import confusion_matrix, predicted_counts, scores, view
 from guess_or_recall.taxonomy.labels import Labels, read_labels
 
@@ -29,7 +30,7 @@ PLOTTED = 40_000  # rows of predictions.csv: one megabyte
 Logits = Float32[np.ndarray, "cnn epoch n classes"]
 
 
-def assess(params: Params, trained: Path, labels_file: Path, root: Path) -> None:
+def assess(params: EvaluateSettings, trained: Path, labels_file: Path, root: Path) -> None:
     """Write metrics/evaluate.json and data/evaluate below `root`."""
     names, logits, labels = read_logits(trained, labels_file)
     actual, output = labels.actual, root / OUTPUT

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from guess_or_recall.cluster.settings import Settings
 from guess_or_recall.errors import UserError
-from guess_or_recall.io.files import atomic, read_json, scratch_root, write_json
+from guess_or_recall.io.files import atomic, read_json, write_json
+from guess_or_recall.io.scratch import scratch_root
 from guess_or_recall.sweep.declare import Setting
 
 STEPS = ("prepare", "extract", "merge", "variants", "tables")

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.settings.params import complaint
+from guess_or_recall.settings.section import complaint
 
 SETTINGS = Path("slurm/cluster.env")
 SOURCE = 'source "$1" && shift && for key; do printf "%s=%s\\0" "$key" "${!key}"; done'

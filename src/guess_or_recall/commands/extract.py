@@ -9,6 +9,7 @@ import re
 
 from guess_or_recall.attention.pool import extract_part
 from guess_or_recall.errors import UserError
+from guess_or_recall.settings.params import read_params
 
 EPILOG = """\
 on one node with four GPUs:
@@ -40,4 +41,4 @@ def main(*arguments: str) -> None:
     found = re.fullmatch(r"(\d+)/(\d+)", asked)
     if not found or not 1 <= int(found[1]) <= int(found[2]):
         raise UserError(f"no part '{asked}': give 1/4, 2/4, 3/4 or 4/4 for four GPUs")
-    extract_part(int(found[1]) - 1, int(found[2]))
+    extract_part(read_params().attention, int(found[1]) - 1, int(found[2]))

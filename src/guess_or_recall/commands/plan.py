@@ -39,7 +39,6 @@ from guess_or_recall.plan.calibrate import (
     room_on,
     shape_of,
 )
-from guess_or_recall.report.study import thresholds
 from guess_or_recall.settings.params import Params, read_params
 from guess_or_recall.taxonomy.pool import TABLES, candidates, declared, unite
 from guess_or_recall.taxonomy.trees import classify, tree
@@ -165,7 +164,7 @@ def say(console: Console, params: Params, shape: Shape, needs: Needs) -> None:
 def current_counts(params: Params) -> list[tuple[str, int]]:
     """Candidates of each class of the current variant."""
     chosen = tree(params.taxonomy, params.taxonomies)
-    labels = classify(candidates(), chosen, **thresholds(params))
+    labels = classify(candidates(), chosen, **params.thresholds())
     names = chosen.classes
     return list(zip(names, np.bincount(labels, minlength=len(names)).tolist(), strict=True))
 

@@ -28,12 +28,12 @@ from guess_or_recall.corpus.duplicates import count_duplicates
 from guess_or_recall.corpus.tokenizer import load_tokenizer
 from guess_or_recall.errors import UserError
 from guess_or_recall.features.columns import code_detector, compute_features
-from guess_or_recall.io.files import output_folder, read_table, token_column, token_matrix
+from guess_or_recall.io.files import output_folder
+from guess_or_recall.io.tables import read_table, token_column, token_matrix
 from guess_or_recall.localization.delta import Pooled, deltas, square
 from guess_or_recall.model.load import load_model, model_folder
 from guess_or_recall.model.scoring import score
 from guess_or_recall.report.sequence import sequence_figure, shown
-from guess_or_recall.report.study import thresholds
 from guess_or_recall.report.style import save
 from guess_or_recall.report.tree import condition_text
 from guess_or_recall.settings.params import Params, read_params
@@ -82,7 +82,7 @@ def main(*arguments: str) -> None:
     scores = score(model, tokens, 1, 1)
     current = tree(params.taxonomy, params.taxonomies)
     frame = features_of(tokenizer, tokens, duplicates, scores.memorization_score, params)
-    label = int(classify(frame, current, **thresholds(params))[0])
+    label = int(classify(frame, current, **params.thresholds())[0])
     cnns = load_current(current, torch.device(model.device))
     studied = studied_tokens(tokens, scores.continuation, scores.memorization_score)
     both = pooled_attention(model, torch.from_numpy(studied.astype(np.int64))).cpu().numpy()
@@ -203,7 +203,7 @@ def describe(
     console.print(f"sequence {name}: {recited}, memorization score {reached:.2f}", style="bold")
     values = [f"{each} {said(row[each])}" for each in FEATURES]
     console.print("  ".join(values))
-    bound = thresholds(params)
+    bound = params.thresholds()
     steps = ["memorization_score < 1", *(text for _, text in current.nodes)]
     for index, (text, outcome) in enumerate(zip(steps, current.classes, strict=False)):
         hit = index == label

@@ -18,7 +18,7 @@ from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import read_json
 from guess_or_recall.localization.localize import chosen
 from guess_or_recall.model.scoring import PREFIX, UNKNOWN
-from guess_or_recall.report.study import GALLERY, thresholds
+from guess_or_recall.report.study import GALLERY
 from guess_or_recall.report.style import percent
 from guess_or_recall.settings.params import Params, read_params
 from guess_or_recall.taxonomy.labels import Labels, read_labels
@@ -86,7 +86,7 @@ def require_attention() -> None:
 def classified(params: Params, current: TaxonomyTree) -> pd.Series:
     """The class of every sequence under the current variant, sampled or not, by its id."""
     frame = candidates()
-    return pd.Series(classify(frame, current, **thresholds(params)), frame["sequence_id"])
+    return pd.Series(classify(frame, current, **params.thresholds()), frame["sequence_id"])
 
 
 def united(
@@ -155,7 +155,7 @@ def studied(pool: Pool, ids: Int64[np.ndarray, " n"]) -> Int32[np.ndarray, "n 64
 
 def variant_of(params: Params) -> dict[str, str | float]:
     """The current variant, by the names of params.yaml, its thresholds as they are in force."""
-    bound = thresholds(params).items()
+    bound = params.thresholds().items()
     return {
         "taxonomy": params.taxonomy,
         **{name: value if np.isfinite(value) else "off" for name, value in bound},

@@ -15,13 +15,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import yaml
 from tqdm import tqdm
 
-from guess_or_recall.classifier.train import report_again
 from guess_or_recall.errors import UserError
-from guess_or_recall.io.files import existing, scratch_root
+from guess_or_recall.io.files import existing
+from guess_or_recall.io.scratch import scratch_root
+from guess_or_recall.report.runs import report_again
 from guess_or_recall.settings.params import read_params
+from guess_or_recall.settings.yaml import dump_yaml, parse_yaml
 from guess_or_recall.sweep import experiments, together
 from guess_or_recall.sweep.declare import Setting, changed, expand, overlaid, read_sweeps
 from guess_or_recall.sweep.together import Attention, Job, jobs
@@ -97,7 +98,7 @@ def declared(names: list[str], changes: list[str], prefix: str) -> tuple[list[Se
     base = existing(Path("params.yaml")).read_text()
     own = dict(change_of(text) for text in changes)
     changed(base, own)
-    text = yaml.safe_dump(overlaid(yaml.safe_load(base), own))
+    text = dump_yaml(overlaid(parse_yaml(base, "params.yaml"), own))
     settings = [
         replace(each, changes=(*each.changes, *own.items()))
         for each in expand(read_sweeps(names), text, prefix)
@@ -114,7 +115,7 @@ def change_of(text: str) -> tuple[str, object]:
     key, equals, value = text.partition("=")
     if not equals or key.partition(".")[0] not in ABOVE:
         raise UserError(f"--set {text}: give KEY=VALUE with a key below {' or '.join(ABOVE)}")
-    return key, yaml.safe_load(value)
+    return key, parse_yaml(value, f"--set {text}")
 
 
 def finished(folder: Path, setting: Setting) -> bool:

@@ -7,7 +7,7 @@ whether they are offline or online.
 
 import argparse
 
-from guess_or_recall.classifier.train import report_again
+from guess_or_recall.report.runs import report_again
 from guess_or_recall.settings.params import read_params
 
 

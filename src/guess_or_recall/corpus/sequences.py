@@ -36,17 +36,10 @@ from guess_or_recall.corpus.windows import LENGTH, cut, first_of_equal, plant, w
 from guess_or_recall.errors import UserError
 from guess_or_recall.features.rouge import rouge_l
 from guess_or_recall.features.templates import templates
-from guess_or_recall.io.files import (
-    atomic,
-    publish,
-    require_disk,
-    scratch,
-    token_column,
-    write_json,
-    write_parts,
-    write_table,
-)
-from guess_or_recall.settings.params import Planting, SemanticFilters, Sequences
+from guess_or_recall.io.files import atomic, publish, require_disk, write_json
+from guess_or_recall.io.scratch import scratch
+from guess_or_recall.io.tables import token_column, write_parts, write_table
+from guess_or_recall.settings.sequences import Planting, SemanticFilters, Sequences
 
 OUTPUT = Path("data/sequences")
 

@@ -17,8 +17,9 @@ from guess_or_recall.features.code_fasttext import (
 from guess_or_recall.features.code_magika import describe_detector, is_code
 from guess_or_recall.features.rouge import rouge_3, rouge_l
 from guess_or_recall.features.templates import templates
-from guess_or_recall.io.files import existing, read_parts, token_matrix, write_parts
-from guess_or_recall.settings.params import Features
+from guess_or_recall.io.files import existing
+from guess_or_recall.io.tables import read_parts, token_matrix, write_parts
+from guess_or_recall.settings.features import Features
 
 SEQUENCES = Path("data/sequences/sequences.parquet")
 OUTPUT = Path("data/features/features.parquet")

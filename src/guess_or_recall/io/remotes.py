@@ -3,7 +3,7 @@
 import os
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.io.files import scratch_root
+from guess_or_recall.io.scratch import scratch_root
 
 HEAVY = "data/attention"
 

@@ -15,15 +15,11 @@ import pandas as pd
 import pyarrow as pa
 from jaxtyping import Float, Int, Int8, Int64
 
-from guess_or_recall.io.files import (
-    atomic,
-    read_rows,
-    read_table,
-    token_matrix,
-)
+from guess_or_recall.io.files import atomic
+from guess_or_recall.io.tables import read_rows, read_table, token_matrix
 from guess_or_recall.localization.ablation import Measured
 from guess_or_recall.localization.cuts import Cut
-from guess_or_recall.settings.params import Params
+from guess_or_recall.settings.ablate import AblateSettings
 from guess_or_recall.statistics.agreement import mean_interval, rank_agreement
 from guess_or_recall.statistics.intervals import wilson
 from guess_or_recall.taxonomy.labels import Labels
@@ -70,7 +66,7 @@ def summed_up(
     found: Measured,
     labels: Int8[np.ndarray, " n"],
     classes: list[str],
-    params: Params,
+    params: AblateSettings,
 ) -> pd.DataFrame:
     """Shares and means of each class and cut, with their intervals."""
     named = {
@@ -87,7 +83,7 @@ def summed_up(
     return pd.concat(tables, ignore_index=True)
 
 
-def class_columns(own: Measured, params: Params) -> dict[str, np.ndarray]:
+def class_columns(own: Measured, params: AblateSettings) -> dict[str, np.ndarray]:
     """One class, a row a sequence and a column a cut: values and bounds of each cut."""
     successes, n = own.extractable.sum(0), len(own.extractable)
     bounds = wilson(successes, np.full(len(successes), n))
@@ -112,7 +108,7 @@ def agreements(
     found: Measured,
     labels: Int8[np.ndarray, " n"],
     classes: list[str],
-    params: Params,
+    params: AblateSettings,
 ) -> pd.DataFrame:
     """Rank correlation of each class's Δ profile with what each cut of one layer costs."""
     rows = []

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from guess_or_recall.model.interface import attending, eager_attention
-from guess_or_recall.settings.values import How
+from guess_or_recall.settings.ablate import How
 
 PREFIX = 32
 

@@ -16,17 +16,16 @@ from guess_or_recall.io.files import (
     content_hash,
     publish,
     read_json,
-    read_table,
     require_disk,
-    scratch,
-    token_matrix,
     write_json,
 )
+from guess_or_recall.io.scratch import scratch
+from guess_or_recall.io.tables import read_table, token_matrix
 from guess_or_recall.model.card import check_corpus, check_tokenizer, write_card
 from guess_or_recall.model.hub import commit_of, snapshot, weights_hash
 from guess_or_recall.model.load import check_folder, device, load_folder, require_accelerate
 from guess_or_recall.model.training import new_model, train_model
-from guess_or_recall.settings.params import Params
+from guess_or_recall.settings.model import ModelSettings
 
 OUTPUT = Path("data/model")
 SEQUENCES = Path("data/sequences")
@@ -53,7 +52,7 @@ def in_short(config: PretrainedConfig) -> dict:
     }
 
 
-def point(params: Params) -> None:
+def point(params: ModelSettings) -> None:
     """Point to a model in a folder, after checking that it fits the sequences."""
     path = Path(params.model.path)
     check_folder(path)
@@ -64,7 +63,7 @@ def point(params: Params) -> None:
     write_json(OUTPUT / "model.json", pointer)
 
 
-def point_to_hub(params: Params) -> None:
+def point_to_hub(params: ModelSettings) -> None:
     """Point to one commit of a model of the hub; its weights stay in the cache of the hub."""
     hub = params.model.hub
     folder = snapshot(hub.name, hub.revision)
@@ -83,7 +82,7 @@ def point_to_hub(params: Params) -> None:
     write_json(OUTPUT / "model.json", pointer)
 
 
-def train(params: Params) -> float:
+def train(params: ModelSettings) -> float:
     """Train a model on the stream; return its loss over the last 100 steps."""
     settings = params.model.train
     corpus = read_json(SEQUENCES / "corpus.json")

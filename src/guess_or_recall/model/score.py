@@ -13,12 +13,11 @@ from jaxtyping import Bool, Int
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
-from guess_or_recall.io.files import (
-    content_hash,
-    read_json,
+from guess_or_recall.io.files import content_hash, read_json
+from guess_or_recall.io.scratch import scratch
+from guess_or_recall.io.tables import (
     read_rows,
     read_table,
-    scratch,
     token_column,
     token_matrix,
     write_parts,
@@ -28,7 +27,7 @@ from guess_or_recall.model.batches import sequences_at_once, worth_compiling
 from guess_or_recall.model.interface import attention_modules, blocks_of, compiled
 from guess_or_recall.model.load import load_model
 from guess_or_recall.model.scoring import LENGTH, PREFIX, UNKNOWN, Scores, check_vocabulary, score
-from guess_or_recall.settings.params import Score
+from guess_or_recall.settings.score import Score
 
 SEQUENCES = Path("data/sequences/sequences.parquet")
 MODEL = Path("data/model")

@@ -22,7 +22,7 @@ from guess_or_recall.report.gallery import attention_gallery
 from guess_or_recall.report.planting import class_by_planting
 from guess_or_recall.report.rouge import rouge_distribution
 from guess_or_recall.report.tree import condition_text, decision_tree
-from guess_or_recall.settings.params import Params
+from guess_or_recall.settings.figures import FiguresSettings
 from guess_or_recall.statistics.f1 import scores
 from guess_or_recall.taxonomy.label import planted_kinds
 from guess_or_recall.taxonomy.pool import candidates
@@ -35,28 +35,22 @@ LOCALIZE, ABLATE = Path("data/localize"), Path("data/ablate")
 COUNT = 12
 
 
-def study_figures(params: Params) -> Iterator[tuple[str, Figure]]:
+def study_figures(params: FiguresSettings) -> Iterator[tuple[str, Figure]]:
     """Every figure of the current variant, by its name."""
     frame = candidates().assign(planted=planted_kinds())
     current = tree(params.taxonomy, params.taxonomies)
-    labels = classify(frame, current, **thresholds(params))
+    labels = classify(frame, current, **params.thresholds())
     yield from corpus_figures(params, frame, current, labels)
     yield from taxonomy_figures(params, frame, current, labels)
     yield from classifier_figures(current.classes)
     yield from localization_figures(current.classes)
 
 
-def thresholds(params: Params) -> dict[str, float]:
-    """The thresholds in force, by the name that expressions use."""
-    return {
-        "delta": params.delta,
-        "rho_l": params.threshold("rho_l"),
-        "rho_3": params.threshold("rho_3"),
-    }
-
-
 def corpus_figures(
-    params: Params, frame: pd.DataFrame, current: TaxonomyTree, labels: Int8[np.ndarray, " n"]
+    params: FiguresSettings,
+    frame: pd.DataFrame,
+    current: TaxonomyTree,
+    labels: Int8[np.ndarray, " n"],
 ) -> Iterator[tuple[str, Figure]]:
     """Figures of the sequences alone."""
     frame = frame.assign(memorized=labels > 0)
@@ -68,10 +62,13 @@ def corpus_figures(
 
 
 def taxonomy_figures(
-    params: Params, frame: pd.DataFrame, current: TaxonomyTree, labels: Int8[np.ndarray, " n"]
+    params: FiguresSettings,
+    frame: pd.DataFrame,
+    current: TaxonomyTree,
+    labels: Int8[np.ndarray, " n"],
 ) -> Iterator[tuple[str, Figure]]:
     """Figures of the current taxonomy's classes."""
-    bound = thresholds(params)
+    bound = params.thresholds()
     source = tree(params.figures.flow_from, params.taxonomies)
     titles, classes = (source.name, current.name), (source.classes, current.classes)
     yield (

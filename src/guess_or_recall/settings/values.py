@@ -1,6 +1,6 @@
 """Values that params.yaml may hold: numbers within bounds, words, and what stands for both."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field, PlainValidator
 
@@ -13,9 +13,9 @@ def number(value: object) -> object:
 
 
 def own_threshold(value: object) -> float | str:
-    """Check a threshold that may follow `rho` or be off (which YAML 1.1 reads as false)."""
-    if value is False or value in ("rho", "off"):
-        return value or "off"
+    """Check a threshold that may follow `rho` or be off."""
+    if value in ("rho", "off"):
+        return str(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
         raise ValueError("give rho (to follow it), off, or a number in (0, 1]")
     return float(value)
@@ -40,15 +40,6 @@ def batch(value: object) -> int | str:
     return value  # pyright: ignore[reportReturnType]
 
 
-def code_detector(value: object) -> str:
-    """Check the code detector (YAML 1.1 reads off as false)."""
-    if value is False or value == "off":
-        return "off"
-    if value not in ("magika", "fasttext"):
-        raise ValueError("give magika, fasttext or off")
-    return str(value)
-
-
 def rho_setting(value: object) -> float | str | list[float | str]:
     """Check an entry of pool.rhos: a number in (0, 1], or a pair [rho_l, rho_3]."""
     pair = value if isinstance(value, list) else [value, value]
@@ -58,13 +49,6 @@ def rho_setting(value: object) -> float | str | list[float | str]:
     return checked if value is pair else checked[0]
 
 
-How = Literal[  # an attention pattern is cut, in `ablate`
-    "off",
-    "only-diagonal",
-    "all-but-diagonal",
-    "only-prefix-to-suffix",
-    "all-but-prefix-to-suffix",
-]
 Number = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(number)]
 Batch = Annotated[int | str, PlainValidator(batch)]
 Count = Annotated[int, Field(ge=1), BeforeValidator(number)]

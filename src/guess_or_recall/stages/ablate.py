@@ -7,7 +7,8 @@ metrics/ablate.json.
 
 from pathlib import Path
 
-from guess_or_recall.io.files import write_json, write_table
+from guess_or_recall.io.files import write_json
+from guess_or_recall.io.tables import write_table
 from guess_or_recall.localization.ablate import (
     DATA,
     OUTPUT,
@@ -23,13 +24,14 @@ from guess_or_recall.localization.ablate import (
 from guess_or_recall.localization.ablation import ablate
 from guess_or_recall.localization.cuts import plan
 from guess_or_recall.model.load import load_model
-from guess_or_recall.settings.params import read_params
+from guess_or_recall.settings.ablate import AblateSettings
+from guess_or_recall.settings.section import read_settings
 from guess_or_recall.taxonomy.labels import read_labels
 
 
 def main() -> None:
     """Measure some evaluation sequences of each class, with the model whole and cut."""
-    params = read_params()
+    params = read_settings(AblateSettings)
     settings, labels = params.ablate, read_labels(DATA / "label" / "labels.parquet")
     rows = chosen(labels, settings.sequences, params.seed)
     ids, own = labels.sequence_ids[rows], labels.labels[rows]

@@ -12,12 +12,15 @@ from guess_or_recall.attention.extract import extract, extract_gallery
 from guess_or_recall.attention.pool import DATA, measure, working
 from guess_or_recall.io.files import publish, write_json
 from guess_or_recall.io.remotes import require_heavy
+from guess_or_recall.settings.attention import AttentionSettings
+from guess_or_recall.settings.section import read_settings
 
 
 def main() -> None:
     """Extract the attention of the pool and the gallery."""
     require_heavy("attention")
-    with working() as (model, pool, folder, sizes):
+    settings = read_settings(AttentionSettings).attention
+    with working(settings) as (model, pool, folder, sizes):
         shards, pictures = folder / "attention", folder / "gallery"
         extract(model, pool.sequence_ids, pool.tokens, shards, **sizes)
         marked = pool.sequence_ids[pool.gallery], pool.tokens[pool.gallery]

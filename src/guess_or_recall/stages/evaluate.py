@@ -10,9 +10,10 @@ votes.parquet.
 from pathlib import Path
 
 from guess_or_recall.classifier.evaluate import DATA, LABELS, assess
-from guess_or_recall.settings.params import read_params
+from guess_or_recall.settings.evaluate import EvaluateSettings
+from guess_or_recall.settings.section import read_settings
 
 
 def main() -> None:
     """Write the metrics and the predictions."""
-    assess(read_params(), DATA / "train", LABELS, Path())
+    assess(read_settings(EvaluateSettings), DATA / "train", LABELS, Path())

@@ -4,9 +4,12 @@ from pathlib import Path
 
 from guess_or_recall.features.columns import write_features
 from guess_or_recall.io.files import write_json
-from guess_or_recall.settings.params import read_params
+from guess_or_recall.settings.features import FeaturesSettings
+from guess_or_recall.settings.section import read_settings
 
 
 def main() -> None:
     """Write data/features and metrics/features.json."""
-    write_json(Path("metrics/features.json"), write_features(read_params().features))
+    write_json(
+        Path("metrics/features.json"), write_features(read_settings(FeaturesSettings).features)
+    )

@@ -11,7 +11,8 @@ from safetensors.numpy import save_file
 
 from guess_or_recall.classifier.saved import load_cnns
 from guess_or_recall.errors import UserError
-from guess_or_recall.io.files import atomic, write_json, write_table
+from guess_or_recall.io.files import atomic, write_json
+from guess_or_recall.io.tables import write_table
 from guess_or_recall.localization.localize import (
     DATA,
     OUTPUT,
@@ -22,13 +23,14 @@ from guess_or_recall.localization.localize import (
     summary,
 )
 from guess_or_recall.model.load import device
-from guess_or_recall.settings.params import read_params
+from guess_or_recall.settings.localize import LocalizeSettings
+from guess_or_recall.settings.section import read_settings
 from guess_or_recall.taxonomy.labels import read_labels
 
 
 def main() -> None:
     """Compute the maps of some evaluation sequences of each class."""
-    params = read_params()
+    params = read_settings(LocalizeSettings)
     settings, labels = params.localize, read_labels(DATA / "label" / "labels.parquet")
     cnns, classes = load_cnns(DATA / "train", device())
     if classes != labels.classes:

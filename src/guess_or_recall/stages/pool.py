@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from guess_or_recall.io.files import atomic, write_json, write_table
-from guess_or_recall.settings.params import read_params
+from guess_or_recall.io.files import atomic, write_json
+from guess_or_recall.io.tables import write_table
+from guess_or_recall.settings.section import read_settings
+from guess_or_recall.settings.taxonomy import PoolSettings
 from guess_or_recall.taxonomy.pool import POOL, candidates, summary, unite
 
 
 def main() -> None:
     """Write data/pool and metrics/pool.json."""
-    params = read_params()
+    params = read_settings(PoolSettings)
     frame = candidates()
     in_pool, gallery, report = unite(frame, params)
     ids = frame["sequence_id"].to_numpy()

@@ -8,10 +8,13 @@ run is taken up again after the last epoch of each CNN.
 
 from guess_or_recall.classifier.train import DATA, LABELS, read_attention, trained
 from guess_or_recall.io.files import publish
-from guess_or_recall.settings.params import read_params
+from guess_or_recall.report.runs import reporting
+from guess_or_recall.settings.section import read_settings
+from guess_or_recall.settings.train import TrainSettings
 
 
 def main() -> None:
     """Train, and publish data/train."""
-    with trained(read_params(), LABELS, read_attention) as result:
+    settings = read_settings(TrainSettings).train
+    with trained(settings, LABELS, read_attention, reporting) as result:
         publish(result, DATA / "train")

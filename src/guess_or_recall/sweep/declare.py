@@ -8,10 +8,10 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from guess_or_recall.errors import UserError
-from guess_or_recall.settings.params import Params, UniqueKeys, parse_params
+from guess_or_recall.settings.params import Params
+from guess_or_recall.settings.section import checked
+from guess_or_recall.settings.yaml import parse_yaml, read_yaml
 from guess_or_recall.taxonomy.trees import ALL, TREES, tree, variants
 
 SWEEPS = Path("sweeps.yaml")
@@ -41,12 +41,7 @@ def read_sweeps(names: list[str], path: Path = SWEEPS) -> dict[str, list[Mapping
     Raises:
         UserError: the file is missing or wrong, or has no sweep of a name.
     """
-    if not path.exists():
-        raise UserError(f"{path} is missing: run from the repository's root")
-    try:
-        content = yaml.load(path.read_text(), UniqueKeys)
-    except yaml.YAMLError as error:
-        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    content = read_yaml(path)
     for name, grids in content.items():
         if not isinstance(grids, list) or not all(isinstance(grid, dict) for grid in grids):
             raise UserError(f"{path}: {name} must be a list of grids such as {{taxonomy: all}}")
@@ -136,7 +131,7 @@ def changed(base: str, changes: Mapping[str, Any]) -> Params:
     Raises:
         UserError: there is no such key, or a value is not allowed.
     """
-    return parse_params(yaml.safe_dump(overlaid(yaml.load(base, UniqueKeys), changes)), "params")
+    return checked(Params, overlaid(parse_yaml(base, "params.yaml"), changes), "params")
 
 
 def overlaid(content: dict, changes: Mapping[str, Any]) -> dict:

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import fsspec
-import yaml
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.io.files import read_json, scratch_root, write_json
+from guess_or_recall.io.files import read_json, write_json
+from guess_or_recall.io.scratch import scratch_root
+from guess_or_recall.settings.yaml import parse_yaml, read_yaml
 from guess_or_recall.sweep.declare import Setting, overlaid
 
 LAST = "evaluate"  # stage of a sweep's variant: maps, ablations and figures are for chosen ones
@@ -89,8 +90,8 @@ def done(setting: Setting, found: Mapping[str, str], base: str) -> bool:
     """
     if setting.name not in found:
         return False
-    there = yaml.safe_load(git("show", f"{found[setting.name]}:params.yaml"))
-    wanted = overlaid(yaml.safe_load(base), dict(setting.changes))
+    there = parse_yaml(git("show", f"{found[setting.name]}:params.yaml"), setting.name)
+    wanted = overlaid(parse_yaml(base, "params.yaml"), dict(setting.changes))
     differing = [key for key in flat(wanted) if flat(there).get(key) != flat(wanted)[key]]
     if differing:
         said = ", ".join(f"{k} = {flat(there).get(k)}, not {flat(wanted)[k]}" for k in differing)
@@ -102,13 +103,9 @@ def done(setting: Setting, found: Mapping[str, str], base: str) -> bool:
 
 
 def flat(content: Mapping, prefix: str = "") -> dict[str, object]:
-    """Dotted keys of a mapping, down to its values.
-
-    DVC writes the key "off" without quotes, which YAML 1.1 reads as false.
-    """
+    """Dotted keys of a mapping, down to its values."""
     found = {}
     for key, value in content.items():
-        key = "off" if key is False else key
         inner = isinstance(value, Mapping) and value
         found |= flat(value, f"{prefix}{key}.") if inner else {f"{prefix}{key}": value}
     return found
@@ -140,9 +137,9 @@ def restore_params() -> None:
     DVC writes them there for a moment. What a user has changed is left alone.
     """
     for begun in (scratch_root() / "sweep").glob(f"*{BEGUN}"):
-        committed = yaml.safe_load(git("show", "HEAD:params.yaml"))
+        committed = parse_yaml(git("show", "HEAD:params.yaml"), "params.yaml")
         left = flat(overlaid(committed, read_json(begun)))
-        if flat(yaml.safe_load(Path("params.yaml").read_text())) == left != flat(committed):
+        if flat(read_yaml(Path("params.yaml"))) == left != flat(committed):
             git("checkout", "--", "params.yaml")
             print(f"note: params.yaml is as committed again, after {begun.stem} was killed")
         begun.unlink()

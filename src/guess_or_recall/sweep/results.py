@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
-import yaml
 from jaxtyping import Int
 from scipy import stats
 
 from guess_or_recall.errors import UserError
+from guess_or_recall.settings.yaml import parse_yaml
 from guess_or_recall.statistics.compare import Votes, normalised
 from guess_or_recall.statistics.f1 import scores
 from guess_or_recall.sweep.declare import SEED, VARIANT, Setting
@@ -58,7 +58,7 @@ def read_result(setting: Setting, read: Callable[[str], bytes]) -> Result:
 
     Its model is called by the prefix of its name, or by the folder that it lies in.
     """
-    params = flat(yaml.safe_load(read("params.yaml")))
+    params = flat(parse_yaml(read("params.yaml").decode(), "params.yaml"))
     evaluate = json.loads(read("metrics/evaluate.json"))
     table = pd.read_csv(
         io.BytesIO(read("data/evaluate/confusion.csv")), dtype=str, keep_default_na=False

@@ -5,20 +5,23 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import psutil
 import pyarrow as pa
-import yaml
 from jaxtyping import Float16, Int
 
 from guess_or_recall.attention.store import read_pooled
 from guess_or_recall.classifier import evaluate, train
 from guess_or_recall.classifier.cnn import Architecture
 from guess_or_recall.errors import UserError
-from guess_or_recall.io.files import atomic, read_json, write_json, write_table
+from guess_or_recall.io.files import atomic, read_json, write_json
+from guess_or_recall.io.tables import write_table
+from guess_or_recall.report.runs import reporting
+from guess_or_recall.settings.yaml import dump_yaml
 from guess_or_recall.sweep.declare import Setting
 from guess_or_recall.taxonomy.label import labelled
 from guess_or_recall.taxonomy.labels import Labels
@@ -88,7 +91,9 @@ def trained(job: Job, read: Attention, folder: Path, keep: bool) -> Iterator[tup
     labels_file = folder / job.setting.name / "data" / "label" / "labels.parquet"
     write_table(labels_file, job.table)
     params, group = job.setting.params, job.setting.sweep
-    with train.trained(params, labels_file, read, keep=keep, quiet=True, group=group) as result:
+    report = partial(reporting, params, labels_file, group)
+    settings = params.train
+    with train.trained(settings, labels_file, read, report, keep=keep, quiet=True) as result:
         yield result, labels_file
 
 
@@ -98,5 +103,5 @@ def finish(job: Job, read: Attention, folder: Path) -> None:
     with trained(job, read, folder, keep=False) as (result, labels_file):
         evaluate.assess(job.setting.params, result, labels_file, root)
     with atomic(root / "params.yaml") as temporary:
-        temporary.write_text(yaml.safe_dump(job.setting.params.model_dump(mode="json")))
+        temporary.write_text(dump_yaml(job.setting.params.model_dump(mode="json")))
     write_json(root / "metrics" / "label.json", job.counts)  # last: says that all is there

@@ -9,8 +9,8 @@ import pyarrow as pa
 from jaxtyping import Int, Int8
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.io.files import read_table
-from guess_or_recall.settings.params import Params
+from guess_or_recall.io.tables import read_table
+from guess_or_recall.settings.taxonomy import LabelSettings
 from guess_or_recall.taxonomy.pool import POOL, declared, draw_variant, two_priorities
 from guess_or_recall.taxonomy.sampling import Draw, count
 from guess_or_recall.taxonomy.trees import ALL, TREES, TaxonomyTree, classify, tree, variants
@@ -25,7 +25,7 @@ LABELS = pa.schema(
 )
 
 
-def labelled(params: Params, frame: pd.DataFrame) -> tuple[pa.Table, dict]:
+def labelled(params: LabelSettings, frame: pd.DataFrame) -> tuple[pa.Table, dict]:
     """Classes of one variant's sample, and the counts to report.
 
     Args:
@@ -68,7 +68,7 @@ def table(
     return pa.table(columns, schema=LABELS)
 
 
-def warn_if_balanced(drawn: Draw, params: Params) -> None:
+def warn_if_balanced(drawn: Draw, params: LabelSettings) -> None:
     """Say on stderr that the sample is smaller than params.yaml asks for."""
     if drawn.balanced:
         asked = f"{params.samples.train} + {params.samples.eval}"
@@ -79,7 +79,9 @@ def warn_if_balanced(drawn: Draw, params: Params) -> None:
         )
 
 
-def require_in_pool(wanted: Int[np.ndarray, " m"], chosen: TaxonomyTree, params: Params) -> None:
+def require_in_pool(
+    wanted: Int[np.ndarray, " m"], chosen: TaxonomyTree, params: LabelSettings
+) -> None:
     """Check that attention was extracted for the sample.
 
     Raises:
@@ -94,7 +96,7 @@ def require_in_pool(wanted: Int[np.ndarray, " m"], chosen: TaxonomyTree, params:
         )
 
 
-def way_out(chosen: TaxonomyTree, params: Params) -> str:
+def way_out(chosen: TaxonomyTree, params: LabelSettings) -> str:
     """What to add to the pool of params.yaml so that it holds the variant."""
     lacking = undeclared(chosen, params)
     if not lacking:
@@ -105,7 +107,7 @@ def way_out(chosen: TaxonomyTree, params: Params) -> str:
     return f"{said}: add it in params.yaml, or dvc exp run {' '.join(lists)}"
 
 
-def undeclared(chosen: TaxonomyTree, params: Params) -> dict:
+def undeclared(chosen: TaxonomyTree, params: LabelSettings) -> dict:
     """Values of the current variant that `pool` does not list, under the key that lacks them."""
     pool, pair = params.pool, (params.threshold("rho_l"), params.threshold("rho_3"))
     [mine] = variants(chosen, [params.delta], [pair])

@@ -8,7 +8,7 @@ import pyarrow as pa
 from jaxtyping import Bool, Int8, Int64
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.io.files import read_table
+from guess_or_recall.io.tables import read_table
 
 SCHEMA = pa.schema(
     [

@@ -16,8 +16,8 @@ from jaxtyping import Bool, Int8, UInt64
 from tqdm import tqdm
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.io.files import read_table
-from guess_or_recall.settings.params import Params, Samples
+from guess_or_recall.io.tables import read_table
+from guess_or_recall.settings.taxonomy import DeclaredSettings, PoolSettings, Samples
 from guess_or_recall.taxonomy.sampling import Draw, count, draw, priorities, sample
 from guess_or_recall.taxonomy.trees import (
     ALL,
@@ -78,7 +78,7 @@ def candidates() -> pd.DataFrame:
     return pd.concat([ids, *frames], axis=1)
 
 
-def declared(params: Params) -> list[Variant]:
+def declared(params: DeclaredSettings) -> list[Variant]:
     """List the distinct variants of `pool`: each tree with the δ and ρ that it depends on.
 
     A tree that is named takes every ρ; `all` brings the 20 trees at the first ρ alone, as in
@@ -107,7 +107,7 @@ def draw_variant(
 
 
 def unite(
-    frame: pd.DataFrame, params: Params
+    frame: pd.DataFrame, params: PoolSettings
 ) -> tuple[Bool[np.ndarray, " n"], Bool[np.ndarray, " n"], pd.DataFrame]:
     """Draw every declared variant.
 

@@ -16,7 +16,7 @@ import pandas as pd
 from jaxtyping import Bool, Int8, Shaped
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.settings.params import Tree
+from guess_or_recall.settings.taxonomy import Tree
 
 NON_MEMORIZED = "non-memorized"
 THRESHOLDS = ("delta", "rho_l", "rho_3")

@@ -1,0 +1,88 @@
+"""Parquet tables: written atomically, read column by checked column."""
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from jaxtyping import Int
+
+from guess_or_recall.errors import UserError
+from guess_or_recall.io.files import atomic, existing
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write a parquet table, atomically and with the same bytes for the same table."""
+    with atomic(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def write_parts(path: Path, parts: Iterable[pa.Table]) -> None:
+    """Write tables of one schema, at least one, after each other into a parquet file, atomically.
+
+    Only one of them is in memory at a time; one alone gives the bytes of `write_table`.
+    """
+    parts = iter(parts)
+    first = next(parts)
+    with (
+        atomic(path) as temporary,
+        pq.ParquetWriter(temporary, first.schema, compression="zstd") as writer,
+    ):
+        for part in chain([first], parts):
+            writer.write_table(part)
+
+
+def read_table(path: Path, schema: pa.Schema) -> pa.Table:
+    """Read the columns of `schema` from a parquet file; UserError on other columns or types."""
+    check_columns(path, schema)
+    return pq.read_table(path, columns=schema.names)
+
+
+def read_parts(path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
+    """Read the columns of `schema`, one row group at a time; UserError as `read_table`."""
+    check_columns(path, schema)
+    with pq.ParquetFile(path) as file:
+        for group in range(file.num_row_groups):
+            yield file.read_row_group(group, columns=schema.names)
+
+
+def read_rows(path: Path, schema: pa.Schema, ids: Int[np.ndarray, " n"]) -> pa.Table:
+    """Read the rows with these `sequence_id`s (a column of `schema`), in the order of the file.
+
+    Memory is that of one row group and of the rows found; UserError as `read_table`.
+    """
+    parts = read_parts(path, schema)
+    found = [part.filter(np.isin(part["sequence_id"].to_numpy(), ids)) for part in parts]
+    return pa.concat_tables(found) if found else schema.empty_table()
+
+
+def check_columns(path: Path, schema: pa.Schema) -> None:
+    """Raise UserError where a parquet file lacks a column of `schema`, or has another type."""
+    try:
+        found = pq.read_schema(existing(path))
+    except pa.ArrowInvalid as error:
+        raise UserError(
+            f"{path} is damaged ({error}): `dvc checkout --force` restores it"
+        ) from None
+    for field in schema:
+        if field.name not in found.names:
+            raise UserError(f"{path}: no column '{field.name}' (it has {', '.join(found.names)})")
+        if found.field(field.name).type != field.type:
+            raise UserError(
+                f"{path}: column '{field.name}' is {found.field(field.name).type}, not {field.type}"
+            )
+
+
+def token_column(tokens: Int[np.ndarray, "n length"]) -> pa.FixedSizeListArray:
+    """Make a fixed-size-list column of int32 token ids."""
+    return pa.FixedSizeListArray.from_arrays(
+        pa.array(tokens.ravel(), pa.int32()), list_size=tokens.shape[1]
+    )
+
+
+def token_matrix(column: pa.ChunkedArray) -> Int[np.ndarray, "n length"]:
+    """Read a fixed-size-list column back as an int32 matrix."""
+    flat = np.concatenate([chunk.flatten().to_numpy() for chunk in column.chunks])
+    return flat.reshape(len(column), column.type.list_size)

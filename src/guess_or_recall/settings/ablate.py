@@ -1,0 +1,52 @@
+"""Settings of the stage `ablate`."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from guess_or_recall.settings.lengths import LengthSettings
+from guess_or_recall.settings.section import Section
+from guess_or_recall.settings.values import Count, Seed, number
+
+How = Literal[  # an attention pattern is cut
+    "off",
+    "only-diagonal",
+    "all-but-diagonal",
+    "only-prefix-to-suffix",
+    "all-but-prefix-to-suffix",
+]
+
+
+class Ablate(Section):
+    """The section `ablate`."""
+
+    sequences: Count
+    cuts: dict[How, Annotated[list[Count], Field(min_length=1)]]
+    diagonal: Annotated[int, Field(ge=0), BeforeValidator(number)]
+    random: Annotated[int, Field(ge=0), BeforeValidator(number)]
+    batch: Count
+    bootstrap: Count
+
+    @model_validator(mode="after")
+    def single_layers_are_silenced(self) -> "Ablate":
+        """The summary and the figures speak of each layer switched off alone."""
+        if 1 not in self.cuts.get("off", []):
+            raise ValueError("cuts: give off a list with 1, such as off: [1]")
+        return self
+
+
+class AblateSettings(LengthSettings):
+    """What the stage `ablate` reads."""
+
+    seed: Seed
+    ablate: Ablate
+
+    @model_validator(mode="after")
+    def a_diagonal_is_narrower_than_a_sequence(self) -> "AblateSettings":
+        """Refuse a diagonal that is the whole pattern."""
+        if self.ablate.diagonal >= self.sequences.total:
+            raise ValueError(
+                f"ablate.diagonal = {self.ablate.diagonal}: give less than the "
+                f"{self.sequences.total} tokens of a sequence"
+            )
+        return self

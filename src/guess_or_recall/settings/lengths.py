@@ -1,0 +1,22 @@
+"""The lengths of prefix and suffix, in tokens: the one definition that everything reads."""
+
+from guess_or_recall.settings.section import Part
+from guess_or_recall.settings.values import Count
+
+
+class Lengths(Part):
+    """`sequences.prefix` and `sequences.suffix` of params.yaml."""
+
+    prefix: Count
+    suffix: Count
+
+    @property
+    def total(self) -> int:
+        """Tokens of a sequence."""
+        return self.prefix + self.suffix
+
+
+class LengthSettings(Part):
+    """The lengths, as a stage reads them that reads nothing else of `sequences`."""
+
+    sequences: Lengths

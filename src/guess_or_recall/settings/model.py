@@ -1,0 +1,55 @@
+"""Settings of the stage `model`."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from guess_or_recall.settings.lengths import LengthSettings
+from guess_or_recall.settings.section import Section
+from guess_or_recall.settings.values import Count, Number, Seed
+
+
+class ModelTraining(Section):
+    """A GPT-NeoX of one's own."""
+
+    layers: Count
+    width: Count
+    heads: Count
+    epochs: Count
+    batch: Count
+    learning_rate: Annotated[Number, Field(gt=0)]
+    weight_decay: Annotated[Number, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def heads_share_the_width(self) -> "ModelTraining":
+        """Refuse heads of unequal width."""
+        if self.width % self.heads:
+            raise ValueError(
+                f"width = {self.width} is not a multiple of heads = {self.heads}: change either"
+            )
+        return self
+
+
+class Hub(Section):
+    """A model of the Hugging Face hub."""
+
+    name: Annotated[str, Field(min_length=1)]
+    revision: Annotated[str, Field(min_length=1)]
+    dtype: Literal["float32", "float16", "bfloat16"]
+    device_map: Literal["single", "auto"]
+
+
+class Model(Section):
+    """The section `model`."""
+
+    source: Literal["path", "hub", "train"]
+    path: str
+    hub: Hub
+    train: ModelTraining
+
+
+class ModelSettings(LengthSettings):
+    """What the stage `model` reads."""
+
+    seed: Seed
+    model: Model

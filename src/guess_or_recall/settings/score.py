@@ -1,0 +1,25 @@
+"""Settings of the stage `score`."""
+
+from typing import Literal
+
+from guess_or_recall.settings.lengths import LengthSettings
+from guess_or_recall.settings.section import Section
+from guess_or_recall.settings.values import Batch, Count, Seed
+
+
+class Score(Section):
+    """The section `score`."""
+
+    source: Literal["model", "published"]
+    recheck: Count
+    decode: Literal["all", "pool"]
+    batch: Batch
+    decode_batch: Batch
+    shard: Count
+
+
+class ScoreSettings(LengthSettings):
+    """What the stage `score` reads."""
+
+    seed: Seed
+    score: Score

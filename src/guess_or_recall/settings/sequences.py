@@ -1,0 +1,79 @@
+"""Settings of the stage `sequences`."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from guess_or_recall.settings.lengths import Lengths
+from guess_or_recall.settings.section import Part, Section
+from guess_or_recall.settings.values import Count, Number, Seed, Unit, low_to_high
+
+
+class Files(Section):
+    """A corpus of the user's own."""
+
+    path: str
+    text: str
+
+
+class SemanticFilters(Section):
+    """The data set of the paper."""
+
+    path: str | None
+    revision: str
+    model: Literal["70m", "160m", "410m", "1b", "1.4b", "2.8b", "6.9b", "12b"]
+
+
+class Tokenizer(Section):
+    """Trained on the corpus, or that of a model."""
+
+    source: Literal["train", "path"]
+    path: str | None
+    vocabulary: Annotated[Count, Field(ge=257)]
+    train_mb: Annotated[Number, Field(gt=0)]
+
+
+class Planting(Section):
+    """A kind of windows that the training stream repeats."""
+
+    rouge_l: Annotated[tuple[Unit, Unit], AfterValidator(low_to_high)] = (0.0, 1.0)
+    template: bool = False
+    copies: dict[Count, Count]
+
+
+class Sequences(Lengths, Section):
+    """The section `sequences`."""
+
+    source: Literal["packages", "files", "semantic-filters"]
+    packages: list[str]
+    files: Files
+    semantic_filters: SemanticFilters
+    tokenizer: Tokenizer
+    background: Count
+    planted: dict[str, Planting]
+    studied: dict[str, Count]
+
+    @model_validator(mode="after")
+    def studied_kinds_exist(self) -> "Sequences":
+        """Refuse to study a kind of window that is not planted."""
+        if unknown := set(self.studied) - {"background", *self.planted}:
+            kinds = ", ".join(["background", *self.planted])
+            raise ValueError(f"studied: no kind {', '.join(sorted(unknown))} (there are {kinds})")
+        return self
+
+    @model_validator(mode="after")
+    def the_data_set_has_its_lengths(self) -> "Sequences":
+        """The published sequences are 32 + 32 tokens."""
+        if self.source == "semantic-filters" and (self.prefix, self.suffix) != (32, 32):
+            raise ValueError(
+                f"prefix = {self.prefix}, suffix = {self.suffix}: the sequences of "
+                "semantic-filters have a prefix of 32 tokens and a suffix of 32: set both to 32"
+            )
+        return self
+
+
+class SequencesSettings(Part):
+    """What the stage `sequences` reads."""
+
+    seed: Seed
+    sequences: Sequences
