@@ -1,9 +1,9 @@
 """Sweeps: what a grid expands to."""
 
 import pytest
-import yaml
 
 from guess_or_recall.errors import UserError
+from guess_or_recall.settings.yaml import parse_yaml
 from guess_or_recall.sweep.declare import expand, overlaid, read_sweeps, settle
 from guess_or_recall.taxonomy.trees import TREES
 from tests.conftest import ROOT
@@ -101,6 +101,6 @@ def test_wrong_sweeps_file(tmp_path, text):
 
 
 def test_overlaid_leaves_its_input():
-    content = yaml.safe_load(BASE)
+    content = parse_yaml(BASE, "text")
     assert overlaid(content, {"train.seed": 7})["train"]["seed"] == 7
     assert content["train"]["seed"] == 42

@@ -5,15 +5,15 @@ import importlib
 from pathlib import Path
 
 import pytest
-import yaml
 from pydantic import BaseModel
 
 from guess_or_recall.settings.params import Params
+from guess_or_recall.settings.yaml import read_yaml
 from tests.conftest import ROOT
 
 PACKAGE = "guess_or_recall"
-PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
-PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
+PIPELINE = read_yaml(ROOT / "dvc.yaml")
+PARAMS = read_yaml(ROOT / "params.yaml")
 PLUMBING = {
     "errors.py",
     "io/remotes.py",

@@ -24,6 +24,7 @@ from guess_or_recall.commands import extract as command
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import write_json
 from guess_or_recall.io.tables import token_column, write_table
+from guess_or_recall.settings.yaml import read_yaml
 from guess_or_recall.stages import attention as attention_stage
 
 ROOT = Path(__file__).parents[2]
@@ -166,7 +167,7 @@ def workspace(folder: Path, model, count: int = 90) -> np.ndarray:
         folder / "data/model/model.json",
         {"source": "path", "path": "tiny", "weights": "abc"},
     )
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params = read_yaml(ROOT / "params.yaml")
     params["attention"] = {"batch": 2, "shard": 4, "gallery": 2}
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     return pool

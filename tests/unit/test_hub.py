@@ -52,6 +52,7 @@ from guess_or_recall.io.files import content_hash, read_json, write_json
 from guess_or_recall.model import hub, load
 from guess_or_recall.model.load import load_model
 from guess_or_recall.model.scoring import score
+from guess_or_recall.settings.yaml import read_yaml
 from guess_or_recall.stages import model as model_stage
 from tests.conftest import ROOT
 
@@ -136,7 +137,7 @@ def sequences(folder, text="aaaa bbbb"):
 
 def ask(folder, **settings):
     """params.yaml with model.source hub."""
-    content = yaml.safe_load((ROOT / "params.yaml").read_text())
+    content = read_yaml(ROOT / "params.yaml")
     content["model"]["source"] = "hub"
     content["model"]["hub"] |= {"name": NAME, **settings}
     (folder / "params.yaml").write_text(yaml.safe_dump(content))

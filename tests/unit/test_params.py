@@ -8,13 +8,14 @@ import yaml
 
 from guess_or_recall.errors import UserError
 from guess_or_recall.settings.params import parse_params, read_params
+from guess_or_recall.settings.yaml import read_yaml
 
 DEFAULT = Path(__file__).parents[2] / "profiles" / "default.yaml"
 
 
 def params(**changes):
     """The default with some dotted keys changed ('samples__train' is samples.train)."""
-    content = yaml.safe_load(DEFAULT.read_text())
+    content = read_yaml(DEFAULT)
     for key, value in changes.items():
         *sections, last = key.split("__")
         place = content
@@ -115,7 +116,7 @@ def test_code_detectors(given, read):
 
 
 def test_a_missing_key_is_named():
-    content = yaml.safe_load(DEFAULT.read_text())
+    content = read_yaml(DEFAULT)
     del content["rho"]
     with pytest.raises(UserError, match=r"params.yaml: rho is missing$"):
         parse_params(yaml.safe_dump(content), "params.yaml")

@@ -14,6 +14,7 @@ from guess_or_recall.errors import UserError
 from guess_or_recall.plan.calibrate import Shape, shape_of
 from guess_or_recall.settings.params import parse_params
 from guess_or_recall.settings.profiles import render
+from guess_or_recall.settings.yaml import read_yaml
 from tests.conftest import ROOT
 
 Disk = namedtuple("Disk", "total used free")
@@ -53,7 +54,7 @@ def test_shapes_of_all_sources(monkeypatch, tmp_path):
     GPTNeoXConfig(num_hidden_layers=3, hidden_size=64, num_attention_heads=8).save_pretrained(
         tmp_path / "net"
     )
-    content = yaml.safe_load(Path("params.yaml").read_text())
+    content = read_yaml(Path("params.yaml"))
     content["model"] |= {"source": "hub"}
     content["model"]["hub"] |= {"name": str(tmp_path / "net")}
     assert shape_of(config_of(parse_params(yaml.safe_dump(content), "own")))[:2] == (3, 8)

@@ -14,6 +14,7 @@ import yaml
 
 from guess_or_recall.errors import UserError
 from guess_or_recall.settings.params import read_params
+from guess_or_recall.settings.yaml import parse_yaml, read_yaml
 from guess_or_recall.stages import label as label_stage
 from guess_or_recall.stages import pool as pool_stage
 from guess_or_recall.taxonomy import pool
@@ -62,7 +63,7 @@ def write_tables(content):
 
 def write_params(**changes):
     """params.yaml with small samples, and some keys changed ('pool__rhos' is pool.rhos)."""
-    content = yaml.safe_load(DEFAULT.read_text())
+    content = read_yaml(DEFAULT)
     content["pool"]["taxonomies"] = ["guess", "recite-then-reconstruct"]
     content["taxonomies"]["own"] = {"nodes": {"alike": "rouge_l >= rho_l"}}
     small = {"samples": {"train": 20, "eval": 10, "shortage": "balance"}, "delta": 5}
@@ -313,7 +314,7 @@ def test_what_the_pool_lacks_is_named_and_adding_it_is_enough(workspace, current
     with pytest.raises(UserError, match=lacks) as caught:
         label_stage.main()
     extended = {
-        f"pool__{key}": yaml.safe_load(value)
+        f"pool__{key}": parse_yaml(value, "text")
         for key, value in re.findall(r"-S 'pool\.(\w+)=(.*?)'", str(caught.value))
     }
     write_params(**narrow | current | extended)

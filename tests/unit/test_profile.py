@@ -4,11 +4,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-import yaml
 
 from guess_or_recall.commands.profile import main
 from guess_or_recall.errors import UserError
 from guess_or_recall.settings.params import read_params
+from guess_or_recall.settings.yaml import read_yaml
 
 ROOT = Path(__file__).parents[2]
 
@@ -50,9 +50,9 @@ def test_every_profile_is_allowed_and_bears_its_name(folder, name):
 
 def test_micro_changes_what_it_says_and_nothing_else(folder):
     main("micro")
-    written = keys(yaml.safe_load(Path("params.yaml").read_text()))
-    default = keys(yaml.safe_load(Path("profiles/default.yaml").read_text()))
-    own = keys(yaml.safe_load(Path("profiles/micro.yaml").read_text())) | {".profile": "micro"}
+    written = keys(read_yaml(Path("params.yaml")))
+    default = keys(read_yaml(Path("profiles/default.yaml")))
+    own = keys(read_yaml(Path("profiles/micro.yaml"))) | {".profile": "micro"}
     replaced = (".sequences.planted.", ".sequences.studied.")
     assert {key: written[key] for key in own} == own
     rest = {key for key in written.keys() | default.keys() if not key.startswith(replaced)} - set(

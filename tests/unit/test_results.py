@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from guess_or_recall.errors import UserError
+from guess_or_recall.settings.yaml import parse_yaml
 from guess_or_recall.statistics.compare import Votes, min_f1, normalised, paired_difference, summed
 from guess_or_recall.statistics.f1 import scores
 from guess_or_recall.sweep.declare import SEED, settle
@@ -173,4 +173,4 @@ def test_votes_are_summed_by_sequence():
 def test_a_key_that_dvc_wrote_without_quotes_is_the_same_key():
     quoted, bare = "cuts: {'off': [1], near: {a: 2}}", "cuts: {off: [1], near: {a: 2}}"
     expected = {"cuts.off": [1], "cuts.near.a": 2}
-    assert flat(yaml.safe_load(quoted)) == flat(yaml.safe_load(bare)) == expected
+    assert flat(parse_yaml(quoted, "text")) == flat(parse_yaml(bare, "text")) == expected

@@ -16,6 +16,7 @@ from guess_or_recall.io.tables import token_column, write_table
 from guess_or_recall.model import score as stage
 from guess_or_recall.model.scoring import score
 from guess_or_recall.model.training import new_model
+from guess_or_recall.settings.yaml import read_yaml
 from guess_or_recall.stages import score as score_stage
 from tests.conftest import ROOT
 
@@ -25,7 +26,7 @@ ROWS = 150
 @pytest.fixture
 def scoring(workspace):
     """A workspace with a random model and random sequences, in shards of 16."""
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params = read_yaml(ROOT / "params.yaml")
     params["score"] |= {"batch": 8, "decode_batch": 8, "shard": 16}
     (workspace / "params.yaml").write_text(yaml.safe_dump(params))
     new_model(vocabulary=60, layers=2, width=32, heads=4, seed=0).save_pretrained(workspace / "net")
@@ -99,7 +100,7 @@ def test_decoding_may_be_left_to_the_pool(scoring):
     """One forward pass: the same who is memorized; others have the least score, no continuation."""
     score_stage.main()
     whole = pd.read_parquet("data/score/score.parquet")
-    params = yaml.safe_load((scoring / "params.yaml").read_text())
+    params = read_yaml(scoring / "params.yaml")
     params["score"] |= {"decode": "pool", "batch": "auto", "decode_batch": "auto"}
     (scoring / "params.yaml").write_text(yaml.safe_dump(params))
     score_stage.main()

@@ -25,6 +25,7 @@ from guess_or_recall.model.load import load_model
 from guess_or_recall.model.scoring import score
 from guess_or_recall.model.training import new_model
 from guess_or_recall.settings.params import parse_params
+from guess_or_recall.settings.yaml import read_yaml
 from guess_or_recall.stages import attention as attention_stage
 from guess_or_recall.stages import features as features_stage
 from guess_or_recall.stages import pool as pool_stage
@@ -97,7 +98,7 @@ def study(workspace, monkeypatch):
 
 def settle(**changes):
     """Write params.yaml ('score__source' is score.source)."""
-    content = yaml.safe_load((ROOT / "params.yaml").read_text())
+    content = read_yaml(ROOT / "params.yaml")
     given = {
         "sequences__source": "semantic-filters",
         "sequences__semantic_filters": {"path": "filters", "revision": "main", "model": "70m"},

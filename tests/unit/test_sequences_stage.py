@@ -11,6 +11,7 @@ from guess_or_recall.corpus import sequences as stage
 from guess_or_recall.errors import UserError
 from guess_or_recall.features.templates import templates
 from guess_or_recall.io.tables import token_matrix
+from guess_or_recall.settings.yaml import read_yaml
 from guess_or_recall.stages import sequences as sequences_stage
 from tests.conftest import ROOT
 
@@ -19,7 +20,7 @@ COPIES = {2: 10, 7: 20}
 
 def settle(workspace, **changes):
     """Write params.yaml: a small corpus of one package, with changes."""
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params = read_yaml(ROOT / "params.yaml")
     params["sequences"] |= {
         "packages": ["mpmath"],
         "tokenizer": {"source": "train", "path": None, "vocabulary": 512, "train_mb": 0.3},

@@ -46,6 +46,7 @@ from guess_or_recall.report.gallery import attention_gallery
 from guess_or_recall.report.sequence import sequence_figure
 from guess_or_recall.report.style import STYLE, class_colors, save_png
 from guess_or_recall.settings.params import read_params
+from guess_or_recall.settings.yaml import read_yaml
 from guess_or_recall.stages import label as label_stage
 from guess_or_recall.stages import localize as localize_stage
 from guess_or_recall.stages import pool as pool_stage
@@ -61,7 +62,7 @@ UNDECODED = 3  # every third of those that are not memorized has no known contin
 
 
 def write_params(train):
-    content = yaml.safe_load((ROOT / "profiles" / "default.yaml").read_text())
+    content = read_yaml(ROOT / "profiles" / "default.yaml")
     content["samples"] |= {"train": train, "eval": 5}
     content["pool"] = {"taxonomies": ["guess", "recite"], "deltas": [50], "rhos": [0.5]}
     content["attention"] |= {"gallery": 2}

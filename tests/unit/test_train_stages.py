@@ -24,6 +24,7 @@ from guess_or_recall.io.files import content_hash
 from guess_or_recall.io.tables import write_table
 from guess_or_recall.report import runs
 from guess_or_recall.settings.params import parse_params, read_params
+from guess_or_recall.settings.yaml import read_yaml
 from guess_or_recall.stages import evaluate as evaluate_stage
 from guess_or_recall.stages import train as train_stage
 from guess_or_recall.taxonomy.labels import SCHEMA
@@ -43,7 +44,7 @@ def one_thread():
 
 
 def write_params(folder, **changes):
-    content = yaml.safe_load((ROOT / "params.yaml").read_text())
+    content = read_yaml(ROOT / "params.yaml")
     content["train"] |= {
         "grid": {"kernel": [6], "features": [2], "pooling": ["mean", "max"]},
         "epochs": 2,

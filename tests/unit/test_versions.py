@@ -3,7 +3,6 @@
 import re
 
 import pytest
-import yaml
 
 from guess_or_recall.settings.versions import (
     canonical,
@@ -11,10 +10,11 @@ from guess_or_recall.settings.versions import (
     main,
     pinned_versions,
 )
+from guess_or_recall.settings.yaml import read_yaml
 from tests.conftest import ROOT
 from tests.unit.test_dvc_yaml import PARAMS, PIPELINE, reached
 
-VERSIONS = yaml.safe_load((ROOT / "versions.yaml").read_text())
+VERSIONS = read_yaml(ROOT / "versions.yaml")
 LOCKED = pinned_versions(ROOT / "requirements.lock")
 DIRECT = pinned_versions(ROOT / "requirements.txt")
 DECIDES = {  # a library decides the result of a stage whose code says this

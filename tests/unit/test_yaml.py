@@ -4,7 +4,6 @@ import math
 from pathlib import Path
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
@@ -99,53 +98,9 @@ def test_a_file_that_is_not_utf8_is_named(tmp_path: Path):
         read_yaml(tmp_path / "params.yaml")
 
 
-WORDS = "off on no yes y n true null ~ 1:30 1e-3 .5 5. 010 0x1 +3 -0 .inf rho"  # noqa: SIM905
-    *[
-        "off",
-        "on",
-        "no",
-        "yes",
-        "y",
-        "n",
-        "true",
-        "null",
-        "~",
-        "1:30",
-        "1e-3",
-        ".5",
-        "5.",
-        "010",
-        "0x1",
-        "+3",
-        "-0",
-        ".inf",
-        "rho",
-    ]
-]
+WORDS = "off on no yes y n true null ~ 1:30 1e-3 .5 5. 010 0x1 +3 -0 .inf rho"
 PLAIN = st.one_of(
-    st.sampled_from(
-        [
-            "off",
-            "on",
-            "no",
-            "yes",
-            "y",
-            "n",
-            "true",
-            "null",
-            "~",
-            "1:30",
-            "1e-3",
-            ".5",
-            "5.",
-            "010",
-            "0x1",
-            "+3",
-            "-0",
-            ".inf",
-            "rho",
-        ]
-    ),
+    st.sampled_from(WORDS.split()),
     st.from_regex(r"[-+]?[0-9]{1,4}(\.[0-9]{1,3})?(e[-+][0-9])?", fullmatch=True),
     st.from_regex(r"[a-z][a-z0-9_.-]{0,6}", fullmatch=True),
 )
@@ -170,7 +125,6 @@ def test_generated_files_are_read_as_dvc_reads_them(content):
             parse_yaml(text, "text")
         return
     assert same(parse_yaml(text, "text"), expected)
-    assert same(expected, yaml.safe_load(text)) or "e" in text
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
