@@ -1,0 +1,50 @@
+"""Where everything of a study lies, relative to the repository's root."""
+
+from pathlib import Path
+
+DATA = Path("data")
+METRICS = Path("metrics")
+FIGURES = Path("figures")
+RESULTS = Path("results")
+
+SEQUENCES_FOLDER = DATA / "sequences"
+SEQUENCES = SEQUENCES_FOLDER / "sequences.parquet"
+STREAM = SEQUENCES_FOLDER / "stream.parquet"  # the training stream, window by window
+TOKENIZER = SEQUENCES_FOLDER / "tokenizer"
+CORPUS = SEQUENCES_FOLDER / "corpus.json"
+
+MODEL = DATA / "model"
+MODEL_POINTER = MODEL / "model.json"
+
+SCORE = DATA / "score" / "score.parquet"
+FEATURES = DATA / "features" / "features.parquet"
+POOL = DATA / "pool" / "pool.parquet"
+VARIANTS = DATA / "pool" / "variants.csv"
+
+ATTENTION = DATA / "attention"
+PROVENANCE = ATTENTION / "provenance.json"
+GALLERY_FOLDER = DATA / "gallery"
+GALLERY = GALLERY_FOLDER / "gallery.h5"
+
+LABELS = DATA / "label" / "labels.parquet"
+
+TRAIN = DATA / "train"
+HISTORY = TRAIN / "history.csv"
+
+EVALUATE = DATA / "evaluate"
+CONFUSION = EVALUATE / "confusion.csv"
+VOTES = EVALUATE / "votes.parquet"
+
+LOCALIZE = DATA / "localize"
+DELTA = LOCALIZE / "delta.safetensors"
+PROFILES = LOCALIZE / "profiles.parquet"  # a row a sequence
+PROFILE = LOCALIZE / "profile.csv"  # a row a class and layer
+
+ABLATE = DATA / "ablate"
+ABLATION = ABLATE / "ablation.csv"
+AGREEMENT = ABLATE / "agreement.csv"
+
+
+def metrics_of(stage: str) -> Path:
+    """The file of a stage's metrics."""
+    return METRICS / f"{stage}.json"
