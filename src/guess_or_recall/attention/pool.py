@@ -23,12 +23,13 @@ from guess_or_recall.attention.extract import (
     studied_tokens,
 )
 from guess_or_recall.attention.store import read_gallery
+from guess_or_recall.device import device
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import atomic, read_json
 from guess_or_recall.io.scratch import locked, scratch
 from guess_or_recall.io.tables import read_rows, read_table, token_matrix
 from guess_or_recall.model.batches import sequences_at_once
-from guess_or_recall.model.load import device, load_model
+from guess_or_recall.model.load import load_model
 from guess_or_recall.model.scoring import LENGTH, PREFIX, UNKNOWN, score
 from guess_or_recall.settings.attention import Attention
 

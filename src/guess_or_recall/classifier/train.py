@@ -21,6 +21,7 @@ from guess_or_recall.attention.store import read_pooled
 from guess_or_recall.classifier.cnn import Architecture
 from guess_or_recall.classifier.grid import Trained, architectures, train_grid
 from guess_or_recall.classifier.training import Recipe
+from guess_or_recall.device import device
 from guess_or_recall.io.files import content_hash, existing, write_json
 from guess_or_recall.io.scratch import scratch
 from guess_or_recall.settings.train import Train
@@ -83,11 +84,6 @@ def matters(settings: Train, labels_file: Path) -> list:
     origin = content_hash(labels_file, DATA / "attention" / "provenance.json")
     grid = architectures(**settings.grid.model_dump())
     return [origin, [architecture.name for architecture in grid], asdict(recipe_of(settings))]
-
-
-def device() -> torch.device:
-    """Where CNNs are trained."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def read_attention(

@@ -16,10 +16,10 @@ from guess_or_recall.attention.subset import Subset, read_subset
 from guess_or_recall.classifier.cnn import Cnn
 from guess_or_recall.classifier.saved import load_cnns
 from guess_or_recall.commands.subset import variant_of
+from guess_or_recall.device import device
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import output_folder
 from guess_or_recall.localization.localize import located, profile
-from guess_or_recall.model.load import device
 from guess_or_recall.report.delta import delta_maps, delta_profile
 from guess_or_recall.report.gallery import attention_gallery
 from guess_or_recall.report.style import save

@@ -27,9 +27,10 @@ from guess_or_recall.classifier.cnn import initialised
 from guess_or_recall.classifier.grid import architectures, train_grid
 from guess_or_recall.classifier.train import recipe_of
 from guess_or_recall.corpus.semantic_filters import MEMORIES, PILE
+from guess_or_recall.device import device
 from guess_or_recall.errors import UserError, first_line
 from guess_or_recall.model.hub import snapshot
-from guess_or_recall.model.load import LENGTH, device
+from guess_or_recall.model.load import LENGTH
 from guess_or_recall.plan.calibrate import (
     MARGIN,
     Shape,

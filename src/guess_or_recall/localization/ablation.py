@@ -4,7 +4,7 @@ One teacher-forced pass a cut decides who is still 32-extractable: greedy decodi
 iff the argmax at each of positions 31..62 is the next token.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from transformers import PreTrainedModel
 
 from guess_or_recall.errors import UserError
 from guess_or_recall.localization.cuts import PREFIX, Cut, cutting
-from guess_or_recall.model.interface import attention_modules, blocks_of
+from guess_or_recall.model.interface import attention_modules, blocks_of, forwards_replaced
 from guess_or_recall.model.scoring import teacher_forced
 
 
@@ -99,13 +99,10 @@ def replayed(blocks: list[nn.Module], outputs: list) -> Iterator[None]:
 
     A cut changes nothing in front of its first layer: half of all work is saved.
     """
-    own = [vars(block).get("forward") for block in blocks]  # set where a model spans several GPUs
-    for block, output in zip(blocks, outputs, strict=False):
-        block.forward = lambda *args, _output=output, **kwargs: _output
-    try:
+
+    def replay(output: object) -> Callable:
+        return lambda *args, **kwargs: output
+
+    first_outputs = outputs[: len(blocks)]
+    with forwards_replaced(blocks, [replay(output) for output in first_outputs]):
         yield
-    finally:
-        for block, forward in zip(blocks, own, strict=True):
-            del block.forward
-            if forward is not None:
-                block.forward = forward

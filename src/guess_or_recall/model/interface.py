@@ -92,13 +92,21 @@ def blocks_of(model: PreTrainedModel, modules: list[nn.Module]) -> list[nn.Modul
 @contextmanager
 def compiled(blocks: list[nn.Module]) -> Iterator[None]:
     """Compile some blocks, which share their code: all but the first come for nothing."""
-    own = [vars(block).get("forward") for block in blocks]  # set where a model spans several GPUs
-    for block in blocks:
-        block.forward = torch.compile(block.forward, dynamic=False)
+    compiled_forwards = [torch.compile(block.forward, dynamic=False) for block in blocks]
+    with forwards_replaced(blocks, compiled_forwards):
+        yield
+
+
+@contextmanager
+def forwards_replaced(blocks: list[nn.Module], forwards: list[Callable]) -> Iterator[None]:
+    """Have blocks call other functions than their own `forward`, which is back after."""
+    before = [vars(block).get("forward") for block in blocks]  # set where a model spans GPUs
+    for block, forward in zip(blocks, forwards, strict=True):
+        block.forward = forward
     try:
         yield
     finally:
-        for block, forward in zip(blocks, own, strict=True):
+        for block, forward in zip(blocks, before, strict=True):
             del block.forward
             if forward is not None:
                 block.forward = forward

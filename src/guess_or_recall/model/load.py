@@ -8,17 +8,13 @@ import torch
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 
+from guess_or_recall.device import device
 from guess_or_recall.errors import UserError, first_line
 from guess_or_recall.io.files import read_json
 from guess_or_recall.model.hub import snapshot
 
 LENGTH = 64
 CAUSAL = "CausalLM|LMHead|ConditionalGeneration"  # in the name of an architecture
-
-
-def device() -> torch.device:
-    """The first GPU, or the CPU where there is none (CUDA_VISIBLE_DEVICES= hides the GPUs)."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def check_folder(folder: Path, named: str | None = None) -> PretrainedConfig:

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from transformers import PretrainedConfig
 
+from guess_or_recall.device import device
 from guess_or_recall.io.files import (
     atomic,
     content_hash,
@@ -23,7 +24,7 @@ from guess_or_recall.io.scratch import scratch
 from guess_or_recall.io.tables import read_table, token_matrix
 from guess_or_recall.model.card import check_corpus, check_tokenizer, write_card
 from guess_or_recall.model.hub import commit_of, snapshot, weights_hash
-from guess_or_recall.model.load import check_folder, device, load_folder, require_accelerate
+from guess_or_recall.model.load import check_folder, load_folder, require_accelerate
 from guess_or_recall.model.training import new_model, train_model
 from guess_or_recall.settings.model import ModelSettings
 

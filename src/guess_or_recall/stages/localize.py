@@ -10,6 +10,7 @@ from pathlib import Path
 from safetensors.numpy import save_file
 
 from guess_or_recall.classifier.saved import load_cnns
+from guess_or_recall.device import device
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import atomic, write_json
 from guess_or_recall.io.tables import write_table
@@ -22,7 +23,6 @@ from guess_or_recall.localization.localize import (
     profiles,
     summary,
 )
-from guess_or_recall.model.load import device
 from guess_or_recall.settings.localize import LocalizeSettings
 from guess_or_recall.settings.section import read_settings
 from guess_or_recall.taxonomy.labels import read_labels
