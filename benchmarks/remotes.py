@@ -45,13 +45,6 @@ def copied(paths: list[Path], folder: Path) -> float:
     return time.perf_counter() - begun
 
 
-def with_remotes(folder: Path, port: int) -> None:
-    """Set the address of both remotes."""
-    for name in ("light", "heavy"):
-        address = ["endpointurl", f"http://127.0.0.1:{port}"]
-        must(folder, "dvc", "remote", "modify", "--local", name, *address)
-
-
 def main() -> None:
     """Print a line of JSON for the light subset, and one for the attention."""
     data = sorted((ROOT / "data").iterdir())
@@ -66,7 +59,8 @@ def main() -> None:
         source, clone = base / "source", base / "clone"
         for folder in (source, clone):
             must(base, "git", "clone", "-q", str(ROOT), folder.name)
-            with_remotes(folder, port)
+            address = f"http://127.0.0.1:{port}"
+            must(folder, "gor", "remote", "s3://guess-or-recall", "--endpoint", address)
         must(source, "dvc", "cache", "dir", "--local", must(ROOT, "dvc", "cache", "dir").strip())
         with s3(base / "s3", port):
             for name, options in {"light": LIGHT, "heavy": HEAVY}.items():

@@ -7,8 +7,11 @@ workspace without an installation.
 import argparse
 import errno
 import importlib
+import inspect
 import os
 import sys
+from pathlib import Path
+from types import ModuleType
 
 STAGES = {
     "sequences": "cut, plant and count the 64-token sequences of the corpus",
@@ -29,6 +32,7 @@ COMMANDS = {
     "extract": "attention on several GPUs: `python src/run.py extract 1/4`",
     "plan": "what params.yaml will take: sequences, bytes, memory, time: `python src/run.py plan`",
     "profile": "write params.yaml from a profile: `python src/run.py profile micro`",
+    "remote": "where dvc push and pull go: `python src/run.py remote s3://BUCKET --endpoint URL`",
     "sequence": "one sequence and where the CNNs look: `python src/run.py sequence TEXT`",
     "status": "where the jobs of a chain stand: `python src/run.py status`",
     "submit": "submit sweeps to SLURM: `python src/run.py submit benchmark`",
@@ -37,7 +41,9 @@ COMMANDS = {
     "tables": "tables and figures of sweeps: `python src/run.py tables benchmark rho`",
     "track": "report the curves of data/train to wandb again: `python src/run.py track`",
 }
-ROOM = "free the GPU, take a smaller batch in params.yaml, or a larger GPU"
+INTERRUPTED = 130
+ROOM = "free some, take a smaller batch in params.yaml, or a larger machine"
+OUT_OF_MEMORY = 2  # CUDA's number of it
 
 
 def parser() -> argparse.ArgumentParser:
@@ -60,6 +66,44 @@ def check_params() -> None:
     read_params()
 
 
+def call(name: str, module: ModuleType, arguments: list[str]) -> None:
+    """Call `main` of a stage or command, with the arguments that its signature declares."""
+    takes = inspect.signature(module.main).parameters.values()
+    if name in STAGES or any(one.kind is one.VAR_POSITIONAL for one in takes):
+        return module.main(*arguments)
+    import typer
+
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command(help=module.__doc__)(module.main)
+    try:
+        app(arguments, prog_name=f"python src/run.py {name}")
+    except SystemExit as ending:
+        if ending.code == INTERRUPTED:
+            raise KeyboardInterrupt from None
+        if ending.code:
+            raise
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether Python, numpy, Arrow or CUDA says so; what a message mentions is no evidence."""
+    if isinstance(error, MemoryError):
+        return True
+    torch = sys.modules.get("torch")  # slow to import; without it there is no such error
+    if torch is None:
+        return False
+    if isinstance(error, torch.AcceleratorError):
+        return getattr(error, "error_code", None) == OUT_OF_MEMORY
+    return isinstance(error, torch.OutOfMemoryError)
+
+
+def note_versions() -> None:
+    """Say on stderr which installed libraries are not those that the results were made with."""
+    from guess_or_recall.settings.versions import VERSIONS, differing_versions
+
+    if differing := differing_versions(Path(__file__).parents[1] / VERSIONS):
+        print(f"note: {', '.join(differing)}: `make setup` installs them", file=sys.stderr)
+
+
 def main() -> int:
     """Run what the command line names; a user's mistake ends in one line, not a traceback."""
     from guess_or_recall.errors import UserError
@@ -75,7 +119,9 @@ def main() -> int:
     try:
         if given.name in STAGES:
             check_params()
-        importlib.import_module(f"guess_or_recall.{package}.{given.name}").main(*given.arguments)
+            note_versions()
+        module = importlib.import_module(f"guess_or_recall.{package}.{given.name}")
+        call(given.name, module, given.arguments)
     except UserError as error:
         print(f"error in {given.name}: {error}", file=sys.stderr)
         return 1
@@ -84,14 +130,15 @@ def main() -> int:
             raise
         print(f"error in {given.name}: disk full ({error}); free some", file=sys.stderr)
         return 1
-    except RuntimeError as error:
-        if "out of memory" not in str(error):
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
             raise
-        print(f"error in {given.name}: {str(error).splitlines()[0]}: {ROOM}", file=sys.stderr)
+        line = (str(error) or "out of memory").splitlines()[0]
+        print(f"error in {given.name}: {line}: {ROOM}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"{given.name} interrupted: earlier outputs stand, run it again", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     return 0
 
 

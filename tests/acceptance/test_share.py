@@ -16,9 +16,7 @@ from tests.pages import commands
 from tests.servers import KEYS, free_ports, s3, wait_for
 
 SWEEPS = "benchmark: [{taxonomy: [guess, recite]}]\nrho: [{taxonomy: guess, rho: 0.5}]\n"
-ENDPOINT = (
-    'for remote in light heavy; do dvc remote modify --local $remote endpointurl "{url}"; done'
-)
+[SERVER] = commands("docs/sharing.md", "On a server")
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +45,7 @@ def port(study):
 def published(study, port):
     """The study, pushed as docs/sharing.md says."""
     [block] = commands("docs/sharing.md", "Where the study ran")
-    told = bash(study, port, block)
+    told = bash(study, port, SERVER + block)
     assert "Pushed experiment" in told and "few.h5: non-memorized" in told
     return study
 
@@ -61,9 +59,9 @@ def clone(published, tmp_path):
     return tmp_path / "clone"
 
 
-def bash(folder, port, script, **more):
+def bash(folder, port, script):
     """What a script of a page says, in a shell of a user who has the endpoint and the keys."""
-    known = KEYS | {"S3_ENDPOINT": f"http://127.0.0.1:{port}"} | more
+    known = KEYS | {"S3_ENDPOINT": f"http://127.0.0.1:{port}"}
     return must(folder, "bash", "-euc", script, **known)
 
 
@@ -71,6 +69,27 @@ def files(folder):
     """Bytes of all files below a folder, by path."""
     found = (path for path in folder.rglob("*") if path.is_file())
     return {str(path.relative_to(folder)): path.read_bytes() for path in found}
+
+
+def test_folders_beside_the_checkout_need_no_setting(study, tmp_path):
+    """Push, pull of the light remote into a second clone, and an experiment from there."""
+    folder = copy_of(study, tmp_path)
+    shutil.copytree(study.parent / "origin.git", tmp_path / "origin.git")
+    (folder / ".dvc/config.local").unlink(missing_ok=True)
+    must(folder, "dvc", "push")
+    must(folder, "git", "push", "-q", "origin", "HEAD")
+    assert "recite-delta8" in must(folder, "dvc", "exp", "push", "-r", "light", "origin")
+    remotes = tmp_path / "guess-or-recall-remotes"
+    assert {path.name for path in remotes.iterdir()} == {"light", "heavy"}
+    must(tmp_path, "git", "clone", "-q", "origin.git", "second")
+    second = tmp_path / "second"
+    must(second, "dvc", "pull", "-q", "-r", "light", "--allow-missing")
+    light = {name for name in files(folder / "data") if not name.startswith("attention/")}
+    assert files(second / "data") == {name: files(folder / "data")[name] for name in light}
+    assert "Running stage" not in must(second, "dvc", "repro", "--allow-missing")
+    must(second, "dvc", "exp", "pull", "-r", "light", "origin", "recite-delta8")
+    must(second, "dvc", "pull", "-q", "data/attention")
+    assert files(second / "data") == files(folder / "data")
 
 
 def test_every_output_has_its_remote(published):
@@ -98,7 +117,7 @@ def test_on_a_laptop(published, port, clone):
     """All blocks of the section, in order."""
     light, draw, heavy = commands("docs/sharing.md", "On a laptop")
     shutil.rmtree(clone / "figures")
-    told = bash(clone, port, light)
+    told = bash(clone, port, SERVER + light)
     assert "Running stage" not in told and "up to date" in told
     assert not (clone / "data/attention").exists()
     assert files(clone / "figures") == files(published / "figures")
@@ -119,9 +138,7 @@ def test_on_a_laptop(published, port, clone):
 
 def test_plain_repro_does_not_make_the_attention_again(published, port, clone):
     """In a clone without it DVC would; its stage stops, and says how to go on: all of it works."""
-    bash(
-        clone, port, ENDPOINT.format(url="$S3_ENDPOINT") + "; dvc pull -q -r light --allow-missing"
-    )
+    bash(clone, port, SERVER + "dvc pull -q -r light --allow-missing")
     before = files(clone / "data"), files(clone / "metrics")
     for command in (["repro"], ["exp", "run"]):
         done = run(clone, "dvc", *command)
@@ -140,7 +157,7 @@ def test_plain_repro_does_not_make_the_attention_again(published, port, clone):
 def test_an_experiment_arrives_with_its_results(published, port, clone):
     """Pulled by name into a clone that has nothing else, and taken for a branch."""
     script = "dvc exp pull -r light origin recite-delta8; dvc exp branch recite-delta8 recite"
-    bash(clone, port, ENDPOINT.format(url="$S3_ENDPOINT") + "; " + script)
+    bash(clone, port, SERVER + script)
     must(clone, "git", "checkout", "-q", "recite")
     told = must(clone, "dvc", "checkout", "--allow-missing")
     assert "data/evaluate" in told and not (clone / "data/attention").exists()
@@ -157,7 +174,7 @@ def test_an_experiment_arrives_with_its_results(published, port, clone):
     ],
 )
 def test_a_wrong_key(port, clone, keys, message):
-    bash(clone, port, ENDPOINT.format(url="$S3_ENDPOINT"))
+    bash(clone, port, SERVER)
     for command in (["pull", "-r", "light", "--allow-missing"], ["push"]):
         done = run(clone, "dvc", *command, **KEYS | keys)
         assert done.returncode != 0
@@ -175,7 +192,7 @@ def test_a_server_that_is_down(published, clone):
         (published, ["push"]),
     ):
         config = (folder / ".dvc/config.local").read_bytes() if folder is published else None
-        must(folder, "bash", "-c", ENDPOINT.format(url=url))
+        must(folder, "bash", "-c", SERVER, S3_ENDPOINT=url)
         done = run(folder, "dvc", *command, **KEYS, AWS_MAX_ATTEMPTS="1")  # else 2 minutes
         assert done.returncode != 0
         assert f'Could not connect to the endpoint URL: "{url}' in done.stderr
@@ -190,7 +207,7 @@ def test_a_server_that_is_killed_in_mid_push(micro, tmp_path):
     folder, [port] = copy_of(micro, tmp_path), free_ports(1)
     store = tmp_path / "s3"
     (store / "guess-or-recall").mkdir(parents=True)
-    must(folder, "bash", "-c", ENDPOINT.format(url=f"http://127.0.0.1:{port}"))
+    must(folder, "bash", "-c", SERVER, S3_ENDPOINT=f"http://127.0.0.1:{port}")
     before = files(folder / "data")
     with s3(store, port, "--bwlimit", "300k") as server:
         command = [sys.executable, "-m", "dvc", "push"]

@@ -5,10 +5,12 @@ import signal
 import sys
 
 import pytest
+import torch
 
 import run
 from guess_or_recall.commands import draw, sequence, tables
 from guess_or_recall.errors import UserError
+from guess_or_recall.settings import versions
 from guess_or_recall.stages import features
 
 
@@ -50,6 +52,50 @@ def test_other_errors_of_the_system_keep_their_traceback(monkeypatch):
 
     with pytest.raises(PermissionError):
         ends(monkeypatch, refused)
+
+
+def fails(error):
+    """A stage that fails with an error."""
+
+    def main():
+        raise error
+
+    return main
+
+
+def accelerator_error(code):
+    """What torch raises where a call of CUDA fails."""
+    error = torch.AcceleratorError("CUDA error: out of memory\nCUDA kernel errors might be ...")
+    error.error_code = code
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried\nmore"), "CUDA out of memory. Tried"),
+        (accelerator_error(2), "CUDA error: out of memory"),
+        (MemoryError(), "out of memory"),
+        (MemoryError("Unable to allocate 2 TiB"), "Unable to allocate 2 TiB"),
+    ],
+)
+def test_out_of_memory_is_one_line(monkeypatch, capsys, error, said):
+    assert ends(monkeypatch, fails(error)) == 1
+    assert capsys.readouterr().err == f"error in features: {said}: {run.ROOM}\n"
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("the worker said: out of memory"), accelerator_error(700)]
+)
+def test_what_only_mentions_memory_keeps_its_traceback(monkeypatch, error):
+    with pytest.raises(RuntimeError):
+        ends(monkeypatch, fails(error))
+
+
+def test_other_versions_are_one_line(monkeypatch, capsys):
+    monkeypatch.setattr(versions, "differing_versions", lambda path: ["torch is 1, not 2"])
+    assert ends(monkeypatch, lambda: None) == 0
+    assert capsys.readouterr().err == "note: torch is 1, not 2: `make setup` installs them\n"
 
 
 def test_ctrl_c_is_one_line(monkeypatch, capsys):

@@ -96,13 +96,13 @@ def test_other_versions_than_those_recorded_are_named(folder, monkeypatch):
     monkeypatch.setattr(
         "importlib.metadata.version", {"huggingface_hub": "1", "torch": "2+cpu"}.get
     )
-    assert differing_versions() == ["torch 2 (not )"]
+    assert differing_versions() == ["torch is 2, not "]
     (folder / "versions.yaml").write_text('torch: "2"\n')
     assert differing_versions() == []
     (folder / "versions.yaml").write_text('torch: "2.1"\n')
-    assert differing_versions() == ["torch 2 (not 2.1)"]
+    assert differing_versions() == ["torch is 2, not 2.1"]
 
 
 def test_a_library_that_is_missing_is_named(folder):
     (folder / "versions.yaml").write_text('no-such-library: "2"\n')
-    assert differing_versions() == ["no-such-library missing (not 2)"]
+    assert differing_versions() == ["no-such-library is missing, not 2"]

@@ -7,7 +7,7 @@ import importlib.metadata
 import re
 from pathlib import Path
 
-import yaml
+from guess_or_recall.settings.yaml import read_yaml
 
 VERSIONS = Path("versions.yaml")
 PINS = (Path("requirements.lock"), Path("requirements.txt"))  # the second alone has torch
@@ -30,13 +30,13 @@ def differing_versions(path: Path = VERSIONS) -> list[str]:
     The local label of torch 2.13.0+cpu, which says how a version was built, is no difference.
     """
     differing = []
-    for name, recorded in yaml.safe_load(path.read_text()).items():
+    for name, recorded in read_yaml(path).items():
         try:
             installed = importlib.metadata.version(name).split("+")[0]
         except importlib.metadata.PackageNotFoundError:
             installed = "missing"
         if installed != recorded:
-            differing.append(f"{name} {installed} (not {recorded})")
+            differing.append(f"{name} is {installed}, not {recorded}")
     return differing
 
 
