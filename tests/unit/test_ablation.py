@@ -12,7 +12,8 @@ from guess_or_recall.localization.ablation import ablate
 from guess_or_recall.localization.cuts import Cut, cutting, kept, plan
 from guess_or_recall.model.interface import attention_modules
 from guess_or_recall.model.scoring import score
-from guess_or_recall.statistics.agreement import mean_interval, rank_agreement
+from guess_or_recall.statistics.agreement import rank_agreement
+from guess_or_recall.statistics.intervals import mean_interval
 from tests.unit.test_pooling import MODELS
 
 LENGTH = 64

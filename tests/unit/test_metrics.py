@@ -12,14 +12,10 @@ from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix as reference_confusion
 from sklearn.metrics import precision_recall_fscore_support
 
-from guess_or_recall.statistics.f1 import (
-    bootstrap_min_f1,
-    confusion_matrix,
-    cross_entropy,
-    draws,
-    scores,
-    view,
-)
+from guess_or_recall.classifier.evaluate import view
+from guess_or_recall.statistics.bootstrap import bootstrap_min_f1, draws
+from guess_or_recall.statistics.f1 import confusion_matrix, cross_entropy, scores
+from guess_or_recall.statistics.repeats import paired_t, t_interval
 
 PUBLISHED = Path(__file__).parents[2] / "published"
 
@@ -146,3 +142,14 @@ def test_perfect_and_hopeless():
     hopeless = view(np.tile(np.float32([1, 0, 0]), (1, 12, 1)), actual, 50, 0)
     assert hopeless["min_f1"] == hopeless["min_f1_high"] == 0
     assert hopeless["mean_f1"] == pytest.approx(0.5 / 3)
+
+
+def test_trainings_by_hand():
+    """Differences 1, 2 and 3: mean 2, standard error 1/sqrt(3), t of 2 degrees of freedom 4.303."""
+    first, second = np.array([5.0, 7.0, 9.0]), np.array([4.0, 5.0, 6.0])
+    spread = 4.303 / np.sqrt(3)
+    assert t_interval(first - second) == pytest.approx((2 - spread, 2 + spread), abs=1e-3)
+    test = paired_t(first, second)
+    assert (test["difference"], test["low"]) == pytest.approx((2, 2 - spread), abs=1e-3)
+    assert test["high"] == pytest.approx(2 + spread, abs=1e-3)
+    assert test["p"] == pytest.approx(0.0742, abs=1e-4)  # t = 3.464

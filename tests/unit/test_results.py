@@ -6,8 +6,8 @@ import pytest
 
 from guess_or_recall.errors import UserError
 from guess_or_recall.settings.yaml import parse_yaml
-from guess_or_recall.statistics.compare import Votes, min_f1, normalised, paired_difference, summed
-from guess_or_recall.statistics.f1 import scores
+from guess_or_recall.statistics.compare import Votes, min_f1, paired_difference, summed
+from guess_or_recall.statistics.f1 import normalised, scores
 from guess_or_recall.sweep.declare import SEED, settle
 from guess_or_recall.sweep.experiments import flat
 from guess_or_recall.sweep.results import (

@@ -12,14 +12,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from jaxtyping import Float32, Int8
+from jaxtyping import Float32, Int, Int8
 from safetensors.numpy import load_file
 
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import atomic, existing, read_json, write_json
 from guess_or_recall.io.tables import write_table
 from guess_or_recall.settings.evaluate import EvaluateSettings
-from guess_or_recall.statistics.f1 import confusion_matrix, predicted_counts, scores, view
+from guess_or_recall.statistics.bootstrap import bootstrap_min_f1
+from guess_or_recall.statistics.f1 import (
+    confusion_matrix,
+    cross_entropy,
+    predicted_counts,
+    scores,
+)
 from guess_or_recall.taxonomy.labels import Labels, read_labels
 
 DATA = Path("data")
@@ -77,6 +83,25 @@ def metrics(
         "per_class": {"all": per_class(every, actual, classes)}
         | {"last_epoch": per_class(last, actual, classes)},
         "eval_sequences": len(actual),
+    }
+
+
+def view(
+    logits: Float32[np.ndarray, "cnns n classes"],
+    actual: Int[np.ndarray, " n"],
+    resamples: int,
+    seed: int,
+) -> dict[str, float]:
+    """All metrics of some CNNs (or CNNs and epochs), as fractions; the loss in nats."""
+    classes, predicted = logits.shape[-1], logits.argmax(-1)
+    low, high = bootstrap_min_f1(actual, predicted, classes, resamples, seed)
+    summary = scores(confusion_matrix(actual, predicted, classes)).summary()
+    return {
+        "min_f1": summary.pop("min_f1"),
+        "min_f1_low": low,
+        "min_f1_high": high,
+        **summary,
+        "eval_loss": float(cross_entropy(logits, actual).mean()),
     }
 
 

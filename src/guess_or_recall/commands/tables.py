@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from scipy import stats
 from tqdm import tqdm
 
 from guess_or_recall.errors import UserError
@@ -25,6 +24,7 @@ from guess_or_recall.report.confusion import taxonomy_panels
 from guess_or_recall.report.style import save
 from guess_or_recall.statistics.compare import Votes, paired_difference, summed
 from guess_or_recall.statistics.f1 import scores
+from guess_or_recall.statistics.repeats import paired_t
 from guess_or_recall.sweep import experiments
 from guess_or_recall.sweep.declare import SEED, Setting, expand, read_sweeps
 from guess_or_recall.sweep.results import (
@@ -217,11 +217,10 @@ def over_seeds(first: str, second: str, results: list[Result]) -> str:
     common = sorted(one.keys() & other.keys())
     if len(common) < 2:
         return "; one training each, so not over trainings"
-    test = stats.ttest_rel([one[seed] for seed in common], [other[seed] for seed in common])
-    low, high = test.confidence_interval()
+    test = paired_t(*(np.array([side[seed] for seed in common]) for side in (one, other)))
     return (
-        f"; over {len(common)} trainings {np.mean([one[s] - other[s] for s in common]):.1f} "
-        f"({low:.1f} to {high:.1f}, p = {test.pvalue:.3g}, paired t-test)"
+        f"; over {len(common)} trainings {test['difference']:.1f} "
+        f"({test['low']:.1f} to {test['high']:.1f}, p = {test['p']:.3g}, paired t-test)"
     )
 
 

@@ -20,8 +20,8 @@ from guess_or_recall.io.tables import read_rows, read_table, token_matrix
 from guess_or_recall.localization.ablation import Measured
 from guess_or_recall.localization.cuts import Cut
 from guess_or_recall.settings.ablate import AblateSettings
-from guess_or_recall.statistics.agreement import mean_interval, rank_agreement
-from guess_or_recall.statistics.intervals import wilson
+from guess_or_recall.statistics.agreement import rank_agreement
+from guess_or_recall.statistics.intervals import mean_interval, wilson
 from guess_or_recall.taxonomy.labels import Labels
 from guess_or_recall.taxonomy.sampling import priorities, sample
 

@@ -19,7 +19,7 @@ from guess_or_recall.attention.store import POOLINGS, read_pooled
 from guess_or_recall.classifier.cnn import Cnn
 from guess_or_recall.localization.delta import Deltas, deltas
 from guess_or_recall.settings.localize import Localize
-from guess_or_recall.statistics.agreement import mean_interval
+from guess_or_recall.statistics.intervals import mean_interval
 from guess_or_recall.taxonomy.labels import Labels
 from guess_or_recall.taxonomy.sampling import priorities, sample
 

@@ -4,6 +4,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
+from guess_or_recall.statistics.intervals import resampled_means
+
 
 def rank_agreement(
     profiles: Float[np.ndarray, "n layers"],
@@ -35,32 +37,14 @@ def rank_agreement(
         for values in (profiles, damages)
     ]
     low, high = np.nanquantile(row_correlation(*ranks), [0.025, 0.975])
-    own = stats.spearmanr(profiles.mean(0), damages.mean(0)).statistic  # pyright: ignore
-    return {"spearman": float(own), "low": float(low), "high": float(high)}
-
-
-def resampled_means(
-    values: Float[np.ndarray, "n layers"], resamples: int, random: np.random.Generator
-) -> Float[np.ndarray, "resamples layers"]:
-    """Means over rows drawn with replacement."""
-    n = len(values)
-    return random.multinomial(n, np.full(n, 1 / n), size=resamples) @ values / n
+    measured = stats.spearmanr(profiles.mean(0), damages.mean(0)).statistic  # pyright: ignore
+    return {"spearman": float(measured), "low": float(low), "high": float(high)}
 
 
 def row_correlation(
     first: Float[np.ndarray, "rows layers"], second: Float[np.ndarray, "rows layers"]
 ) -> Float[np.ndarray, " rows"]:
-    """Pearson's correlation of each row with the same row of the other."""
-    one, other = (side - side.mean(1, keepdims=True) for side in (first, second))
+    """Pearson's correlation of each row with the same row of the other matrix."""
+    x, y = (matrix - matrix.mean(1, keepdims=True) for matrix in (first, second))
     with np.errstate(invalid="ignore"):
-        return (one * other).sum(1) / np.sqrt((one**2).sum(1) * (other**2).sum(1))
-
-
-def mean_interval(
-    values: Float[np.ndarray, "n *rest"], resamples: int, seed: int
-) -> tuple[Float[np.ndarray, "*rest"], Float[np.ndarray, "*rest"]]:
-    """Bounds of the 95% interval of the mean over the first axis, by resampling it."""
-    flat = values.reshape(len(values), -1)
-    means = resampled_means(flat, resamples, np.random.default_rng(seed))
-    low, high = np.quantile(means, [0.025, 0.975], axis=0)
-    return low.reshape(values.shape[1:]), high.reshape(values.shape[1:])
+        return (x * y).sum(1) / np.sqrt((x**2).sum(1) * (y**2).sum(1))

@@ -1,12 +1,18 @@
-"""Is one taxonomy better matched than another? Normalised F1 and a paired bootstrap."""
+"""Is one taxonomy better matched than another? A paired bootstrap over evaluation sequences."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int, Int64
+from jaxtyping import Int, Int64
 
-from guess_or_recall.statistics.f1 import draws, parts, scores
+from guess_or_recall.statistics.bootstrap import (
+    AT_ONCE,
+    draws,
+    parts,
+    resampled_min_f1,
+    sequence_matrices,
+)
 
 
 @dataclass(frozen=True)
@@ -29,12 +35,6 @@ def summed(parts: Sequence[Votes]) -> Votes:
     return Votes(keys, actual[first], total)
 
 
-def normalised(f1: float, classes: int) -> float:
-    """F1 above chance: 0 is guessing, 1 is perfect (Guess or Recall?, section on the benchmark)."""
-    chance = 1 / classes
-    return (f1 - chance) / (1 - chance)
-
-
 def paired_difference(first: Votes, second: Votes, resamples: int, seed: int) -> dict[str, float]:
     """Difference of two variants' minimum F1, over resamples of all their evaluation sequences.
 
@@ -47,13 +47,16 @@ def paired_difference(first: Votes, second: Votes, resamples: int, seed: int) ->
     """
     ids = np.union1d(first.sequence_ids, second.sequence_ids)
     random = np.random.default_rng(seed)
-    sides = [(np.searchsorted(ids, side.sequence_ids), matrices(side)) for side in (first, second)]
-    found = []
-    for part in parts(resamples, 256):
-        drawn = draws(random, len(ids), part)
-        one, other = (resampled_min_f1(drawn[:, rows], flat) for rows, flat in sides)
-        found.append(one - other)
-    differences = np.concatenate(found)
+    sides = [
+        (np.searchsorted(ids, votes.sequence_ids), sequence_matrices(votes.actual, votes.counts))
+        for votes in (first, second)
+    ]
+    blocks = []
+    for size in parts(resamples, AT_ONCE):
+        times = draws(random, len(ids), size)
+        minima = [resampled_min_f1(times[:, rows], matrices) for rows, matrices in sides]
+        blocks.append(minima[0] - minima[1])
+    differences = np.concatenate(blocks)
     low, high = np.quantile(differences, [0.025, 0.975])
     beyond = min((differences <= 0).mean(), (differences >= 0).mean())
     return {
@@ -64,23 +67,7 @@ def paired_difference(first: Votes, second: Votes, resamples: int, seed: int) ->
     }
 
 
-def matrices(votes: Votes) -> Float[np.ndarray, "n cells"]:
-    """The confusion matrix that each sequence adds, flat."""
-    n, classes = votes.counts.shape
-    found = np.zeros((n, classes, classes))
-    found[np.arange(n), votes.actual] = votes.counts
-    return found.reshape(n, -1)
-
-
-def resampled_min_f1(
-    drawn: Float[np.ndarray, "r n"], flat: Float[np.ndarray, "n cells"]
-) -> Float[np.ndarray, " r"]:
-    """Minimum F1 of every resample."""
-    classes = round(flat.shape[1] ** 0.5)
-    return scores((drawn @ flat).reshape(-1, classes, classes)).f1.min(-1)
-
-
 def min_f1(votes: Votes) -> float:
     """Minimum F1 of a variant."""
-    everything = np.ones((1, len(votes.actual)))
-    return float(resampled_min_f1(everything, matrices(votes))[0])
+    once = np.ones((1, len(votes.actual)))
+    return float(resampled_min_f1(once, sequence_matrices(votes.actual, votes.counts))[0])

@@ -72,57 +72,7 @@ def predicted_counts(
     return np.bincount(cells.ravel(), minlength=n * classes).reshape(n, classes)
 
 
-def bootstrap_min_f1(
-    actual: Int[np.ndarray, " n"],
-    predicted: Int[np.ndarray, "cnns n"],
-    classes: int,
-    resamples: int,
-    seed: int,
-) -> tuple[float, float]:
-    """95% interval of the minimum F1 over resamples of the evaluation sequences.
-
-    A sequence is drawn with all predictions that it got, since those of different CNNs and
-    epochs are not independent. The trained CNNs stay as they are: the interval says nothing
-    about another training.
-    """
-    counts = predicted_counts(predicted, classes)
-    per_sequence = np.zeros((len(actual), classes, classes))
-    per_sequence[np.arange(len(actual)), actual] = counts
-    flat = per_sequence.reshape(len(actual), -1)
-    random = np.random.default_rng(seed)
-    found = [
-        scores((draws(random, len(actual), part) @ flat).reshape(-1, classes, classes)).f1.min(-1)
-        for part in parts(resamples, 256)
-    ]
-    low, high = np.quantile(np.concatenate(found), [0.025, 0.975])
-    return float(low), float(high)
-
-
-def draws(random: np.random.Generator, n: int, resamples: int) -> Float64[np.ndarray, "r n"]:
-    """How often each of n sequences is drawn, in every resample of n with replacement."""
-    drawn = random.integers(n, size=(resamples, n)) + np.arange(resamples)[:, None] * n
-    return np.bincount(drawn.ravel(), minlength=resamples * n).reshape(resamples, n).astype(float)
-
-
-def parts(total: int, size: int) -> list[int]:
-    """Split `total` into parts of at most `size`."""
-    return [min(size, total - start) for start in range(0, total, size)]
-
-
-def view(
-    logits: Float[np.ndarray, "cnns n classes"],
-    actual: Int[np.ndarray, " n"],
-    resamples: int,
-    seed: int,
-) -> dict[str, float]:
-    """All metrics of some CNNs (or CNNs and epochs), as fractions; the loss in nats."""
-    classes, predicted = logits.shape[-1], logits.argmax(-1)
-    low, high = bootstrap_min_f1(actual, predicted, classes, resamples, seed)
-    summary = scores(confusion_matrix(actual, predicted, classes)).summary()
-    return {
-        "min_f1": summary.pop("min_f1"),
-        "min_f1_low": low,
-        "min_f1_high": high,
-        **summary,
-        "eval_loss": float(cross_entropy(logits, actual).mean()),
-    }
+def normalised(f1: float, classes: int) -> float:
+    """F1 above chance: 0 is guessing, 1 is perfect (Guess or Recall?, section on the benchmark)."""
+    chance = 1 / classes
+    return (f1 - chance) / (1 - chance)

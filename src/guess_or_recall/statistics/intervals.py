@@ -1,4 +1,4 @@
-"""Confidence intervals of shares."""
+"""Confidence intervals of shares (Wilson) and of means (bootstrap)."""
 
 from statistics import NormalDist
 
@@ -26,3 +26,21 @@ def wilson(
     spread = share * (1 - share) / trials + z**2 / (4 * trials**2)
     half = z * np.sqrt(spread) / shrink
     return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)
+
+
+def mean_interval(
+    values: Float[np.ndarray, "n *rest"], resamples: int, seed: int
+) -> tuple[Float[np.ndarray, "*rest"], Float[np.ndarray, "*rest"]]:
+    """Bounds of the 95% interval of the mean over the first axis, by resampling it."""
+    flat = values.reshape(len(values), -1)
+    means = resampled_means(flat, resamples, np.random.default_rng(seed))
+    low, high = np.quantile(means, [0.025, 0.975], axis=0)
+    return low.reshape(values.shape[1:]), high.reshape(values.shape[1:])
+
+
+def resampled_means(
+    values: Float[np.ndarray, "n layers"], resamples: int, random: np.random.Generator
+) -> Float[np.ndarray, "resamples layers"]:
+    """Means over rows drawn with replacement."""
+    n = len(values)
+    return random.multinomial(n, np.full(n, 1 / n), size=resamples) @ values / n

@@ -18,8 +18,9 @@ from scipy import stats
 
 from guess_or_recall.errors import UserError
 from guess_or_recall.settings.yaml import parse_yaml
-from guess_or_recall.statistics.compare import Votes, normalised
-from guess_or_recall.statistics.f1 import scores
+from guess_or_recall.statistics.compare import Votes
+from guess_or_recall.statistics.f1 import normalised, scores
+from guess_or_recall.statistics.repeats import t_interval
 from guess_or_recall.sweep.declare import SEED, VARIANT, Setting
 from guess_or_recall.sweep.experiments import flat
 
@@ -176,9 +177,8 @@ def seed_interval(values: list[float]) -> dict[str, float | None]:
     """95% t-interval of a mean over seeds; empty for one."""
     if len(values) < 2:
         return {"min_f1_seed_low": None, "min_f1_seed_high": None}
-    spread = stats.sem(values) * stats.t.ppf(0.975, len(values) - 1)
-    mean = float(np.mean(values))
-    return {"min_f1_seed_low": mean - spread, "min_f1_seed_high": mean + spread}
+    low, high = t_interval(np.array(values))
+    return {"min_f1_seed_low": low, "min_f1_seed_high": high}
 
 
 def comparable(result: Result) -> bool:
