@@ -20,7 +20,8 @@ from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, PreTrainedModel
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 from guess_or_recall.attention.pooling import pool_heads, pooled_attention
-from guess_or_recall.attention.store import read_pooled, shard_path, write_shard, write_view
+from guess_or_recall.attention.reading import read_pooled
+from guess_or_recall.attention.store import shard_path, write_shard, write_view
 
 LENGTH = 64
 

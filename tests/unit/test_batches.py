@@ -14,7 +14,7 @@ from guess_or_recall.attention.pooling import (
     pool_heads,
     pooled_attention,
 )
-from guess_or_recall.attention.store import read_pooled
+from guess_or_recall.attention.reading import read_pooled
 from guess_or_recall.errors import UserError
 from guess_or_recall.model.batches import in_batches, sequences_at_once
 from guess_or_recall.model.scoring import score

@@ -18,8 +18,9 @@ from guess_or_recall.attention.extract import (
     require_room,
     studied_tokens,
 )
+from guess_or_recall.attention.gallery import read_gallery
 from guess_or_recall.attention.pooling import full_attention, pooled_attention
-from guess_or_recall.attention.store import read_gallery, read_pooled
+from guess_or_recall.attention.reading import read_pooled
 from guess_or_recall.commands import extract as command
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import write_json

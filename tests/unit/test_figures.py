@@ -18,7 +18,7 @@ from safetensors.numpy import save_file
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix
 
-from guess_or_recall.attention.store import write_gallery
+from guess_or_recall.attention.gallery import write_gallery
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.tables import token_column, write_table
 from guess_or_recall.report import study as stage

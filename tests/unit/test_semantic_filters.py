@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from guess_or_recall.attention import pool as attention
-from guess_or_recall.attention.store import read_pooled
+from guess_or_recall.attention.reading import read_pooled
 from guess_or_recall.corpus import semantic_filters
 from guess_or_recall.corpus.semantic_filters import find_files, first_of_ids, sorted_union
 from guess_or_recall.errors import UserError

@@ -7,16 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guess_or_recall.attention import store
-from guess_or_recall.attention.store import (
-    check_shard,
-    key_of,
-    read_gallery,
-    read_pooled,
-    shard_path,
-    write_gallery,
-    write_shard,
-    write_view,
-)
+from guess_or_recall.attention.gallery import read_gallery, write_gallery
+from guess_or_recall.attention.hdf5 import key_of
+from guess_or_recall.attention.reading import read_pooled
+from guess_or_recall.attention.store import check_shard, shard_path, write_shard, write_view
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import read_json
 

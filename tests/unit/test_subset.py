@@ -20,14 +20,9 @@ from matplotlib.text import Text
 from safetensors.numpy import load_file
 from safetensors.torch import save_file
 
-from guess_or_recall.attention.store import (
-    read_gallery,
-    read_pooled,
-    shard_path,
-    write_gallery,
-    write_shard,
-    write_view,
-)
+from guess_or_recall.attention.gallery import read_gallery, write_gallery
+from guess_or_recall.attention.reading import read_pooled
+from guess_or_recall.attention.store import shard_path, write_shard, write_view
 from guess_or_recall.attention.subset import Subset, read_subset, write_subset
 from guess_or_recall.attention.triangle import packed_size, unpack
 from guess_or_recall.classifier.cnn import Architecture, Cnn
@@ -181,7 +176,7 @@ def test_it_reads_as_the_store_does_in_any_order(study, pooling):
 def test_a_sequence_that_it_lacks_is_named_with_the_way_out(study):
     main("small.h5", "--class", "--each", "4")
     kept, absent = read_subset(FILE).sequence_id[0], np.setdiff1d(in_pool(), labels().sequence_ids)
-    with pytest.raises(UserError, match=rf"small.h5 lacks 1 of 2 .*{absent[0]}: .*subset --ids"):
+    with pytest.raises(UserError, match=rf"small.h5 lacks 1 of 2 .*{absent[0]}: .*subset --id"):
         read_pooled(FILE, np.array([kept, absent[0]]), "max")
     with pytest.raises(UserError, match=r"pooling 'median' is unknown"):
         read_pooled(FILE, np.array([kept]), "median")
@@ -419,7 +414,7 @@ def test_a_truncated_file_is_refused_in_a_line(study, kept):
     ids = read_subset(FILE).sequence_id
     FILE.write_bytes(FILE.read_bytes()[:kept])
     for attempt in (lambda: draw_main("small.h5"), lambda: read_pooled(FILE, ids, "mean")):
-        with pytest.raises(UserError, match=r"small\.h5 is truncated or .*run\.py subset") as error:
+        with pytest.raises(UserError, match=r"small\.h5 is truncated or .*gor subset") as error:
             attempt()
         assert "\n" not in str(error.value)
 
@@ -493,8 +488,8 @@ def test_labels_of_another_variant_are_refused(study):
 
 def test_what_is_no_subset_is_not_drawn(study):
     for name, said in (
-        ("data/attention/shard-00000.h5", r"shard-00000\.h5 is no subset: .*run\.py subset"),
-        ("nowhere.h5", r"nowhere\.h5 is missing: `python src/run\.py subset` makes it"),
+        ("data/attention/shard-00000.h5", r"shard-00000\.h5 is no subset: .*gor subset"),
+        ("nowhere.h5", r"nowhere\.h5 is missing: `gor subset` makes it"),
         ("params.yaml", r"params\.yaml is truncated or corrupt"),
     ):
         with pytest.raises(UserError, match=said):

@@ -11,6 +11,8 @@ from jaxtyping import Float, Float16, Int32, Int64
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
+from guess_or_recall.attention.gallery import write_gallery
+from guess_or_recall.attention.hdf5 import key_of
 from guess_or_recall.attention.pooling import (
     Observe,
     as_stored,
@@ -20,14 +22,7 @@ from guess_or_recall.attention.pooling import (
     observing,
     pool_heads,
 )
-from guess_or_recall.attention.store import (
-    check_shard,
-    key_of,
-    shard_path,
-    write_gallery,
-    write_shard,
-    write_view,
-)
+from guess_or_recall.attention.store import check_shard, shard_path, write_shard, write_view
 from guess_or_recall.attention.triangle import packed_size
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import require_disk

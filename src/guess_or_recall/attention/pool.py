@@ -22,7 +22,7 @@ from guess_or_recall.attention.extract import (
     library_versions,
     studied_tokens,
 )
-from guess_or_recall.attention.store import read_gallery
+from guess_or_recall.attention.gallery import read_gallery
 from guess_or_recall.device import device
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import atomic, read_json

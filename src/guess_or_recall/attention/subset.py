@@ -2,8 +2,8 @@
 
 An HDF5 file of datasets sequence_id int64 [n], mean and max float16 [n, layers, packed], tokens
 int32 [n, length] and label int8 [n], compressed, with checksums; its attributes classes, variant
-and provenance (of the store) are JSON. `store.read_pooled` reads it in the place of the store, and
-`store.read_gallery` in the place of a gallery.
+and provenance (of the store) are JSON. `reading.read_pooled` reads it in the place of the store,
+`gallery.read_gallery` in the place of a gallery.
 """
 
 import json
@@ -13,15 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int8, Int32, Int64
 
-from guess_or_recall.attention.store import (
-    MAKE_SUBSET,
-    POOLINGS,
-    created,
-    dataset,
-    opened,
-    read_pooled,
-    write_compressed,
-)
+from guess_or_recall.attention.hdf5 import MAKE_SUBSET, created, dataset, opened, write_compressed
+from guess_or_recall.attention.reading import read_pooled
+from guess_or_recall.attention.store import POOLINGS
 from guess_or_recall.errors import UserError
 
 ATTRIBUTES = ("classes", "variant", "provenance")
@@ -59,7 +53,7 @@ def read_subset(path: Path) -> Subset:
     """
     with opened(path, MAKE_SUBSET) as file:
         if not {*ATTRIBUTES} <= {*file.attrs}:
-            raise UserError(f"{path} is no subset: `python src/run.py subset` makes one")
+            raise UserError(f"{path} is no subset: `gor subset` makes one")
         arrays = (dataset(file, name)[:] for name in ("sequence_id", "tokens", "label"))
         texts = (np.asarray(file.attrs[name]).tobytes() for name in ATTRIBUTES)
         return Subset(*arrays, *map(json.loads, texts))

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float16
 from safetensors.torch import save_file
 
-from guess_or_recall.attention.store import read_pooled
+from guess_or_recall.attention.reading import read_pooled
 from guess_or_recall.classifier.cnn import Architecture
 from guess_or_recall.classifier.grid import Trained, architectures, train_grid
 from guess_or_recall.classifier.training import Recipe

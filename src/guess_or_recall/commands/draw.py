@@ -11,7 +11,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from guess_or_recall.attention.store import read_gallery
+from guess_or_recall.attention.gallery import read_gallery
 from guess_or_recall.attention.subset import Subset, read_subset
 from guess_or_recall.classifier.cnn import Cnn
 from guess_or_recall.classifier.saved import load_cnns

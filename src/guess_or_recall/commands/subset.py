@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int32, Int64
 
+from guess_or_recall.attention.gallery import read_gallery
 from guess_or_recall.attention.pool import Pool, read_pool
-from guess_or_recall.attention.store import read_gallery
 from guess_or_recall.attention.subset import Subset, write_subset
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import read_json

@@ -15,7 +15,8 @@ import pandas as pd
 import pyarrow as pa
 from jaxtyping import Bool, Int8, Int64
 
-from guess_or_recall.attention.store import POOLINGS, read_pooled
+from guess_or_recall.attention.reading import read_pooled
+from guess_or_recall.attention.store import POOLINGS
 from guess_or_recall.classifier.cnn import Cnn
 from guess_or_recall.localization.delta import Deltas, deltas
 from guess_or_recall.settings.localize import Localize

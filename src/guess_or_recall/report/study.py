@@ -9,7 +9,7 @@ from jaxtyping import Int, Int8
 from matplotlib.figure import Figure
 from safetensors.numpy import load_file
 
-from guess_or_recall.attention.store import read_gallery
+from guess_or_recall.attention.gallery import read_gallery
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import existing
 from guess_or_recall.report.ablation import ablation_curves, delta_against_ablation

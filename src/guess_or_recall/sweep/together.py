@@ -14,7 +14,7 @@ import psutil
 import pyarrow as pa
 from jaxtyping import Float16, Int
 
-from guess_or_recall.attention.store import read_pooled
+from guess_or_recall.attention.reading import read_pooled
 from guess_or_recall.classifier import evaluate, train
 from guess_or_recall.classifier.cnn import Architecture
 from guess_or_recall.errors import UserError

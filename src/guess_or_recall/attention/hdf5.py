@@ -1,0 +1,85 @@
+"""HDF5 files whose every byte is checked: how they are opened, and how they are written.
+
+Every file says in its attributes what it was made from; every block of values has a checksum
+(fletcher32), so that damaged values are never read. The same values give the same bytes.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import numpy as np
+from jaxtyping import Shaped
+
+from guess_or_recall.errors import UserError
+from guess_or_recall.io.files import atomic
+
+WAY_OUT = (
+    "`dvc checkout --force` restores it (or `dvc pull`, where the remotes are set up), "
+    "`dvc repro attention` makes it again"
+)
+MAKE_SUBSET = "`gor subset` makes it, where data/attention is"
+
+
+def key_of(provenance: dict) -> str:
+    """SHA-256 of a provenance; the same one whatever the order of its entries."""
+    return hashlib.sha256(json.dumps(provenance, sort_keys=True).encode()).hexdigest()
+
+
+@contextmanager
+def opened(path: Path, way_out: str = WAY_OUT) -> Iterator[h5py.File]:
+    """Open an HDF5 file to read it; what HDF5 cannot read in the block is a UserError."""
+    if not path.exists():
+        raise UserError(f"{path} is missing: {way_out}")
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except (OSError, KeyError, RuntimeError) as error:
+        cause = str(error.args[0]) if error.args else type(error).__name__
+        raise UserError(f"{path} is truncated or corrupt ({cause}): {way_out}") from None
+
+
+def dataset(file: h5py.File, name: str) -> h5py.Dataset:
+    """A dataset of an open file; KeyError where the name is of none."""
+    entry = file[name]
+    if not isinstance(entry, h5py.Dataset):
+        raise KeyError(f"'{name}' is not a dataset")
+    return entry
+
+
+@contextmanager
+def created(path: Path, provenance: dict) -> Iterator[h5py.File]:
+    """Write an HDF5 file, atomically, with its provenance and the key of it as attributes."""
+    try:
+        with atomic(path) as temporary, h5py.File(temporary, "w", libver=("v110", "v110")) as file:
+            for name, value in sorted({**provenance, "key": key_of(provenance)}.items()):
+                file.attrs[name] = fixed(value)
+            yield file
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written ({error}): free some disk space, or choose another place"
+        ) from None
+
+
+def fixed(value: object) -> object:
+    """A text as bytes of a fixed length, another value as it is.
+
+    Texts of variable length would lie in a heap without a checksum, where one flipped bit can make
+    HDF5 loop for ever.
+    """
+    return np.bytes_(value.encode()) if isinstance(value, str) else value
+
+
+def check_key(path: Path, file: h5py.File, key: str) -> None:
+    """Raise UserError where an open file was made from something else than `key` says."""
+    if file.attrs["key"] != key.encode():
+        raise UserError(f"{path} was made with other parameters or another model: {WAY_OUT}")
+
+
+def write_compressed(file: h5py.File, name: str, values: Shaped[np.ndarray, "n *rest"]) -> None:
+    """Add a dataset, compressed, one sequence a chunk."""
+    options = {"compression": "gzip", "shuffle": True, "fletcher32": True}
+    file.create_dataset(name, data=values, chunks=(1, *values.shape[1:]), **options)
