@@ -12,7 +12,9 @@ import pytest
 
 from guess_or_recall.commands import sequence
 from guess_or_recall.errors import UserError
+from guess_or_recall.settings.yaml import dump_yaml, read_yaml
 from tests.conftest import copy_of, must, run
+from tests.unit.test_dvc_yaml import NO_RESULT
 
 STAGES = [
     "sequences", "model", "score", "features", "pool", "attention", "label", "train", "evaluate",
@@ -110,6 +112,25 @@ def test_one_sequence(repository, monkeypatch):
 
 def test_nothing_runs_again_unchanged(repository):
     assert stages_run(must(repository, "dvc", "repro")) == []
+
+
+def test_what_changes_no_result_runs_nothing_again(repository):
+    """Batch sizes, shards and wandb: all of them changed at once; one other value, and it would."""
+    path = repository / "params.yaml"
+    before = path.read_text()
+    content = read_yaml(path)
+    for key in sorted(
+        NO_RESULT - {"attention.gallery", "pool.taxonomies", "pool.deltas", "pool.rhos"}
+    ):
+        section, name = key.split(".")
+        content[section][name] = "offline" if name == "wandb" else 3
+    path.write_text(dump_yaml(content))
+    assert "up to date" in must(repository, "dvc", "status")
+    content["train"]["dropout"] = 0.25
+    path.write_text(dump_yaml(content))
+    changed = json.loads(must(repository, "dvc", "status", "--json"))
+    assert list(changed) == ["train"]
+    path.write_text(before)
 
 
 def test_a_second_run_gives_the_same_bytes(repository):

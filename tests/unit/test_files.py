@@ -13,7 +13,7 @@ import pytest
 
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import existing, publish
-from guess_or_recall.io.scratch import locked, scratch, scratch_root
+from guess_or_recall.io.scratch import PACKAGE, locked, modules_of, scratch, scratch_root
 
 
 def test_a_missing_file_names_the_way_out(tmp_path):
@@ -133,3 +133,12 @@ def test_a_kill_leaves_the_work_and_frees_the_lock(workspace):
     with scratch("work", 1) as folder:
         assert (folder / "part").exists()
     assert list(scratch_root().iterdir()) == []
+
+
+def test_the_name_of_a_work_depends_on_the_code_of_its_stage_alone():
+    """An edit of a figure's style must not orphan an interrupted extraction."""
+    stages = PACKAGE / "stages"
+    attention, figures = modules_of(stages / "attention.py"), modules_of(stages / "figures.py")
+    assert PACKAGE / "attention" / "store.py" in attention & figures
+    assert PACKAGE / "report" / "style.py" in figures - attention
+    assert modules_of(stages / "no_stage.py") == frozenset()
