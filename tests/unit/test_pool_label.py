@@ -1,7 +1,6 @@
 """The pool and label stages on made tables, as `python src/run.py` runs them."""
 
 import json
-import math
 import re
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from guess_or_recall.settings.params import read_params
 from guess_or_recall.settings.yaml import parse_yaml, read_yaml
 from guess_or_recall.stages import label as label_stage
 from guess_or_recall.stages import pool as pool_stage
-from guess_or_recall.taxonomy import pool
 from guess_or_recall.taxonomy.trees import TREES, classify, tree
 
 DEFAULT = Path(__file__).parents[2] / "profiles" / "default.yaml"
@@ -374,25 +372,6 @@ def test_a_bad_expression_stops_the_pool(workspace):
 def test_missing_inputs(workspace):
     with pytest.raises(UserError, match=r"pool.parquet is missing: make it with `dvc repro`"):
         label_stage.main()
-
-
-@pytest.mark.parametrize(
-    ("rho_l", "rho_3", "name"),
-    [
-        (0.5, 0.5, "recite-or-guess delta=5 rho=0.5"),
-        (0.5, math.inf, "recite-or-guess delta=5 rho_l=0.5"),
-        (0.3, 0.6, "recite-or-guess delta=5 rho_l=0.3 rho_3=0.6"),
-        (math.inf, math.inf, "recite-or-guess delta=5"),
-    ],
-)
-def test_names_of_variants(rho_l, rho_3, name):
-    thresholds = {"delta": 5, "rho_l": rho_l, "rho_3": rho_3}
-    assert pool.Variant(tree("recite-or-guess", {}), thresholds).name == name
-
-
-def test_the_part_has_a_priority_of_its_own(workspace):
-    first, second = pool.two_priorities(features(), 42)
-    assert not np.any(first == second)
 
 
 def test_params_of_these_tests_are_allowed(workspace):

@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.taxonomy.sampling import count, draw, mix, priorities, quota, sample
+from guess_or_recall.settings.taxonomy import Samples
+from guess_or_recall.taxonomy.drawing import draw, orders, quota
+from guess_or_recall.taxonomy.sampling import count, mix, priorities, sample
 
 NAMES = ("non-memorized", "guess", "recall")
 # 99.9% quantile of chi-square with 59 degrees of freedom (tables); the draws are fixed by the seeds
@@ -14,8 +16,11 @@ CHI_SQUARE_59 = 98.3
 
 
 def drawn(classes, ids, seed=42, train=40, eval=20, shortage="stop"):
-    orders = priorities(ids, seed), priorities(ids, seed, stream=1)
-    return draw(classes, NAMES, *orders, train=train, eval=eval, shortage=shortage)
+    return draw(classes, NAMES, orders(ids, seed), asked(train, eval, shortage))
+
+
+def asked(train, eval, shortage="stop"):
+    return Samples(train=train, eval=eval, shortage=shortage)
 
 
 def three_classes(rows=900, seed=0):
@@ -86,8 +91,7 @@ def test_every_sequence_is_drawn_equally_often():
     classes = np.zeros(60, np.int8)
     taken, training = np.zeros(60), np.zeros(60)
     for seed in range(3000):
-        orders = priorities(ids, seed), priorities(ids, seed, stream=1)
-        got = draw(classes, ("one",), *orders, train=8, eval=4, shortage="stop")
+        got = draw(classes, ("one",), orders(ids, seed), asked(8, 4))
         taken[got.rows] += 1
         training[got.rows[got.is_train]] += 1
     for counts, share in ((taken, 12 / 60), (training, 8 / 60)):
@@ -114,11 +118,10 @@ def test_overlapping_classes_share_as_much_as_they_can():
 def test_parts_agree_between_variants(ranges):
     """Two overlapping classes, of one size or of two: nearly all that both draw keep their part."""
     member = np.random.default_rng(2).random(20_000)
-    orders = priorities(np.arange(20_000), 42), priorities(np.arange(20_000), 42, stream=1)
     parts = []
     for low, high in ranges:
         classes = ((member >= low) & (member < high)).astype(np.int8)
-        got = draw(classes, ("out", "in"), *orders, train=1000, eval=500, shortage="stop")
+        got = draw(classes, ("out", "in"), orders(np.arange(20_000), 42), asked(1000, 500))
         inside = classes[got.rows] == 1
         parts.append(dict(zip(got.rows[inside], got.is_train[inside], strict=True)))
     shared = parts[0].keys() & parts[1].keys()
@@ -135,12 +138,12 @@ def test_count_names_every_class():
 )
 def test_balance_keeps_the_ratio(smallest, expected):
     counts = {"a": 1000, "b": smallest, "c": 70}
-    assert quota(counts, 40, 20, "balance") == expected
+    assert quota(counts, asked(40, 20, "balance")) == expected
 
 
 @given(st.integers(10, 500), st.integers(1, 400), st.integers(1, 400))
 def test_balance_uses_the_whole_smallest_class_and_leaves_no_part_empty(smallest, train, eval):
-    got_train, got_eval = quota({"a": 10**6, "b": smallest}, train, eval, "balance")
+    got_train, got_eval = quota({"a": 10**6, "b": smallest}, asked(train, eval, "balance"))
     assert got_train + got_eval == min(smallest, train + eval)
     assert got_train >= 1
     assert got_eval >= 1
@@ -166,4 +169,9 @@ def test_a_balanced_draw_shrinks_every_class():
 )
 def test_shortage_is_told_with_counts_and_a_way_out(smallest, shortage, said):
     with pytest.raises(UserError, match=said):
-        quota({"a": 1000, "b": smallest}, 40, 20, shortage)
+        quota({"a": 1000, "b": smallest}, asked(40, 20, shortage))
+
+
+def test_the_training_part_has_a_priority_of_its_own():
+    sample_order, part_order = orders(np.arange(1000), 42)
+    assert not np.any(sample_order == part_order)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from guess_or_recall.errors import UserError
 from guess_or_recall.settings.taxonomy import Tree
-from guess_or_recall.taxonomy.trees import TREES, classify, tree, variants
+from guess_or_recall.taxonomy.trees import TREES, classify, tree
+from guess_or_recall.taxonomy.variants import Variant, variants
 
 # every tree, by hand: its nodes, each as the alternatives of which one has to hold
 BY_HAND = {
@@ -115,8 +116,9 @@ def test_the_benchmark_has_54_variants_and_the_rho_study_27():
         "code",
     ]
     assert len(variants(tree("guess", {}), DELTAS, RHOS)) == 27
-    assert variants(tree("code", {}), DELTAS, RHOS) == [{}]
-    assert variants(tree("recite", {}), [5], RHOS) == [{"delta": 5}]
+    code, recite = tree("code", {}), tree("recite", {})
+    assert variants(code, DELTAS, RHOS) == [Variant(code, {})]
+    assert variants(recite, [5], RHOS) == [Variant(recite, {"delta": 5})]
 
 
 def test_thresholds_that_a_tree_names():
@@ -253,3 +255,22 @@ def test_unknown_trees_are_told_with_what_is_close(name, said):
 def test_reserved_names(name, own, said):
     with pytest.raises(UserError, match=said):
         tree(name, {name: own})
+
+
+@pytest.mark.parametrize(
+    ("rho_l", "rho_3", "name", "slug"),
+    [
+        (0.5, 0.5, "recite-or-guess delta=5 rho=0.5", "recite-or-guess-delta5-rho0.5"),
+        (0.5, math.inf, "recite-or-guess delta=5 rho_l=0.5", "recite-or-guess-delta5-rho_l0.5"),
+        (math.inf, 0.5, "recite-or-guess delta=5 rho_3=0.5", "recite-or-guess-delta5-rho_3-0.5"),
+        (
+            *(0.3, 0.6, "recite-or-guess delta=5 rho_l=0.3 rho_3=0.6"),
+            "recite-or-guess-delta5-rho_l0.3-rho_3-0.6",
+        ),
+        (math.inf, math.inf, "recite-or-guess delta=5", "recite-or-guess-delta5"),
+    ],
+)
+def test_names_of_variants(rho_l, rho_3, name, slug):
+    thresholds = {"delta": 5, "rho_l": rho_l, "rho_3": rho_3}
+    variant = Variant(tree("recite-or-guess", {}), thresholds)
+    assert (variant.name, variant.slug) == (name, slug)

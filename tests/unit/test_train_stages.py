@@ -21,13 +21,13 @@ from guess_or_recall.classifier import evaluate, train
 from guess_or_recall.classifier.cnn import Architecture, Cnn
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import content_hash
+from guess_or_recall.io.schemas import LABELS
 from guess_or_recall.io.tables import write_table
 from guess_or_recall.report import runs
 from guess_or_recall.settings.params import parse_params, read_params
 from guess_or_recall.settings.yaml import read_yaml
 from guess_or_recall.stages import evaluate as evaluate_stage
 from guess_or_recall.stages import train as train_stage
-from guess_or_recall.taxonomy.labels import SCHEMA
 from tests.unit.test_tracking import group_of, inspect
 
 ROOT = Path(__file__).parents[2]
@@ -58,7 +58,7 @@ def write_params(folder, **changes):
 
 def write_labels(ids, labels, part):
     columns = [ids, labels, NAMES[labels], np.asarray(part, object)]
-    write_table(train.LABELS, pa.table(columns, schema=SCHEMA))
+    write_table(train.LABELS, pa.table(columns, schema=LABELS))
 
 
 @pytest.fixture

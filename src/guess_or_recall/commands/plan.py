@@ -41,7 +41,9 @@ from guess_or_recall.plan.calibrate import (
     shape_of,
 )
 from guess_or_recall.settings.params import Params, read_params
-from guess_or_recall.taxonomy.pool import TABLES, candidates, declared, unite
+from guess_or_recall.taxonomy.candidates import TABLES, candidates
+from guess_or_recall.taxonomy.declared import declared
+from guess_or_recall.taxonomy.pool import unite
 from guess_or_recall.taxonomy.trees import classify, tree
 
 ROW = 1500  # bytes of a sequence in the tables of sequences, score and features, at the most

@@ -21,8 +21,8 @@ from guess_or_recall.model.scoring import PREFIX, UNKNOWN
 from guess_or_recall.report.study import GALLERY
 from guess_or_recall.report.style import percent
 from guess_or_recall.settings.params import Params, read_params
+from guess_or_recall.taxonomy.candidates import candidates
 from guess_or_recall.taxonomy.labels import Labels, read_labels
-from guess_or_recall.taxonomy.pool import candidates
 from guess_or_recall.taxonomy.sampling import count
 from guess_or_recall.taxonomy.trees import TaxonomyTree, classify, tree
 

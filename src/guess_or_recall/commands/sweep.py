@@ -26,9 +26,8 @@ from guess_or_recall.settings.yaml import dump_yaml, parse_yaml
 from guess_or_recall.sweep import experiments, together
 from guess_or_recall.sweep.declare import Setting, changed, expand, overlaid, read_sweeps
 from guess_or_recall.sweep.together import Attention, Job, jobs
-from guess_or_recall.taxonomy.label import undeclared, way_out
-from guess_or_recall.taxonomy.pool import candidates
-from guess_or_recall.taxonomy.trees import tree
+from guess_or_recall.taxonomy.candidates import read_corpus
+from guess_or_recall.taxonomy.declared import undeclared, way_out
 
 ABOVE = ("train", "evaluate")  # sections that --set may change: no stage left of `label` reads them
 
@@ -104,9 +103,8 @@ def declared(names: list[str], changes: list[str], prefix: str) -> tuple[list[Se
         for each in expand(read_sweeps(names), text, prefix)
     ]
     for each in settings:
-        chosen = tree(each.params.taxonomy, each.params.taxonomies)
-        if undeclared(chosen, each.params):
-            raise UserError(f"{each.name} is not in the pool: {way_out(chosen, each.params)}")
+        if undeclared(each.params):
+            raise UserError(f"{each.name} is not in the pool: {way_out(each.params)}")
     return settings, base
 
 
@@ -140,7 +138,7 @@ def run(todo: list[Setting], folder: Path | None) -> dict[str, str]:
     """Run some variants; the reason of each that failed."""
     if not folder:
         experiments.require_upstream()
-    ready, failures = jobs(todo, candidates())
+    ready, failures = jobs(todo, read_corpus())
     read = Attention(ready)
     total = sum(job.work for job in ready)
     with tqdm(total=total, unit="sample", unit_scale=True, desc="sweep") as bar:

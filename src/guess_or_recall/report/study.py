@@ -24,8 +24,7 @@ from guess_or_recall.report.rouge import rouge_distribution
 from guess_or_recall.report.tree import condition_text, decision_tree
 from guess_or_recall.settings.figures import FiguresSettings
 from guess_or_recall.statistics.f1 import scores
-from guess_or_recall.taxonomy.label import planted_kinds
-from guess_or_recall.taxonomy.pool import candidates
+from guess_or_recall.taxonomy.candidates import candidates, planted_kinds
 from guess_or_recall.taxonomy.trees import TaxonomyTree, classify, tree
 
 GALLERY = Path("data/gallery/gallery.h5")

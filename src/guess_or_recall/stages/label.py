@@ -1,17 +1,16 @@
 """Classes of one variant, and its training and evaluation parts: `python src/run.py label`."""
 
-from pathlib import Path
-
+from guess_or_recall.io import paths
 from guess_or_recall.io.files import write_json
 from guess_or_recall.io.tables import write_table
 from guess_or_recall.settings.section import read_settings
 from guess_or_recall.settings.taxonomy import LabelSettings
-from guess_or_recall.taxonomy.label import labelled
-from guess_or_recall.taxonomy.pool import candidates
+from guess_or_recall.taxonomy.candidates import read_corpus
+from guess_or_recall.taxonomy.labelling import labelled
 
 
 def main() -> None:
     """Write data/label/labels.parquet and metrics/label.json."""
-    table, counts = labelled(read_settings(LabelSettings), candidates())
-    write_table(Path("data/label/labels.parquet"), table)
-    write_json(Path("metrics/label.json"), counts)
+    table, counts = labelled(read_settings(LabelSettings), read_corpus())
+    write_table(paths.LABELS, table)
+    write_json(paths.metrics_of("label"), counts)

@@ -4,25 +4,23 @@ Attention is extracted once for this pool. It depends on params.yaml's `pool`, n
 rho and delta of the moment, so that changing those extracts nothing again.
 """
 
-from pathlib import Path
-
 import pyarrow as pa
 
-from guess_or_recall.io.files import atomic, write_json
+from guess_or_recall.io import paths, schemas
+from guess_or_recall.io.files import write_csv, write_json
 from guess_or_recall.io.tables import write_table
 from guess_or_recall.settings.section import read_settings
 from guess_or_recall.settings.taxonomy import PoolSettings
-from guess_or_recall.taxonomy.pool import POOL, candidates, summary, unite
+from guess_or_recall.taxonomy.candidates import candidates
+from guess_or_recall.taxonomy.pool import summary, unite
 
 
 def main() -> None:
     """Write data/pool and metrics/pool.json."""
-    params = read_settings(PoolSettings)
-    frame = candidates()
-    in_pool, gallery, report = unite(frame, params)
+    settings, frame = read_settings(PoolSettings), candidates()
+    in_pool, gallery, variants = unite(frame, settings)
     ids = frame["sequence_id"].to_numpy()
-    table = pa.table([ids[in_pool], gallery[in_pool]], schema=POOL)
-    write_table(Path("data/pool/pool.parquet"), table)
-    with atomic(Path("data/pool/variants.csv")) as temporary:
-        report.to_csv(temporary, index=False)
-    write_json(Path("metrics/pool.json"), summary(report))
+    table = pa.table([ids[in_pool], gallery[in_pool]], schema=schemas.POOL)
+    write_table(paths.POOL, table)
+    write_csv(paths.VARIANTS, variants)
+    write_json(paths.metrics_of("pool"), summary(variants))

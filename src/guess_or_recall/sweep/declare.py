@@ -12,7 +12,8 @@ from guess_or_recall.errors import UserError
 from guess_or_recall.settings.params import Params
 from guess_or_recall.settings.section import checked
 from guess_or_recall.settings.yaml import parse_yaml, read_yaml
-from guess_or_recall.taxonomy.trees import ALL, TREES, tree, variants
+from guess_or_recall.taxonomy.trees import ALL, TREES
+from guess_or_recall.taxonomy.variants import current_variant
 
 SWEEPS = Path("sweeps.yaml")
 VARIANT = ("taxonomy", "delta", "rho", "rho_l", "rho_3")  # keys that the classes depend on
@@ -83,13 +84,10 @@ def values_of(key: str, value: object) -> list:
 def settle(changes: dict[str, Any], base: str, prefix: str) -> Setting:
     """Make one variant: thresholds in one form, whatever way they were given."""
     params = changed(base, changes)
-    chosen = tree(params.taxonomy, params.taxonomies)
-    pair = (params.threshold("rho_l"), params.threshold("rho_3"))
-    [used] = variants(chosen, [params.delta], [pair])
+    variant = current_variant(params)
     others = {key: value for key, value in changes.items() if key not in VARIANT}
-    canonical = {"taxonomy": params.taxonomy, **thresholds(used), **others}
-    parts = [params.taxonomy, *threshold_names(used), *map(said, others.items())]
-    name = prefix + "-".join(parts)
+    canonical = {"taxonomy": params.taxonomy, **thresholds(variant.thresholds), **others}
+    name = prefix + "-".join([variant.slug, *map(said, others.items())])
     return Setting(name, tuple(canonical.items()), changed(base, canonical), prefix)
 
 
@@ -106,16 +104,6 @@ def thresholds(used: Mapping[str, float]) -> dict[str, Any]:
     if rho_l == math.inf:
         return found | {"rho": rho_3, "rho_l": "off", "rho_3": "rho"}
     return found | {"rho_l": rho_l, "rho_3": rho_3}
-
-
-def threshold_names(used: Mapping[str, float]) -> list[str]:
-    """Thresholds as they stand in a name, such as `delta50`, `rho0.5` or `rho_l0.4`."""
-    given = dict(used)
-    if "rho_l" in given and given["rho_l"] == given.get("rho_3"):
-        given["rho"] = given.pop("rho_l")
-        del given["rho_3"]
-    ending = {"rho_3": "rho_3-"}  # rho_30.5 would be read as 30.5
-    return [f"{ending.get(key, key)}{value:g}" for key, value in given.items() if value < math.inf]
 
 
 def said(change: tuple[str, Any]) -> str:

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import psutil
 import pyarrow as pa
 from jaxtyping import Float16, Int
@@ -23,7 +22,8 @@ from guess_or_recall.io.tables import write_table
 from guess_or_recall.report.runs import reporting
 from guess_or_recall.settings.yaml import dump_yaml
 from guess_or_recall.sweep.declare import Setting
-from guess_or_recall.taxonomy.label import labelled
+from guess_or_recall.taxonomy.candidates import Corpus
+from guess_or_recall.taxonomy.labelling import labelled
 from guess_or_recall.taxonomy.labels import Labels
 
 ATTENTION = Path("data/attention")
@@ -45,13 +45,13 @@ class Job:
         return len(self.table) * cnns * settings.epochs
 
 
-def jobs(settings: list[Setting], frame: pd.DataFrame) -> tuple[list[Job], dict[str, str]]:
+def jobs(settings: list[Setting], corpus: Corpus) -> tuple[list[Job], dict[str, str]]:
     """Draw the sample of every variant: those that can be filled, and why the others cannot."""
     found, failures = [], {}
     for setting in settings:
         try:
             with contextlib.redirect_stderr(io.StringIO()):  # "balanced" stands in the tables
-                found.append(Job(setting, *labelled(setting.params, frame)))
+                found.append(Job(setting, *labelled(setting.params, corpus)))
         except UserError as error:
             failures[setting.name] = str(error)
     return found, failures

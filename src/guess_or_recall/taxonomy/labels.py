@@ -1,23 +1,14 @@
-"""The classes of the sample, as the CNNs take them."""
+"""The labels of the sample, read back as arrays."""
 
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
 from jaxtyping import Bool, Int8, Int64
 
 from guess_or_recall.errors import UserError
+from guess_or_recall.io import schemas
 from guess_or_recall.io.tables import read_table
-
-SCHEMA = pa.schema(
-    [
-        ("sequence_id", pa.int64()),
-        ("label", pa.int8()),
-        ("class_name", pa.string()),
-        ("part", pa.string()),
-    ]
-)
 
 
 class Labels(NamedTuple):
@@ -40,7 +31,7 @@ def read_labels(path: Path) -> Labels:
     Raises:
         UserError: a class has no sequence to train on, or none to evaluate on.
     """
-    table = read_table(path, SCHEMA)
+    table = read_table(path, schemas.LABELS)
     ids, labels = table["sequence_id"].to_numpy(), table["label"].to_numpy()
     names = dict(zip(labels.tolist(), table["class_name"].to_pylist(), strict=True))
     if not names or sorted(names) != list(range(max(names) + 1)):

@@ -1,0 +1,60 @@
+"""The sequences that variants choose from, with the columns that expressions may name."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from jaxtyping import Int64
+
+from guess_or_recall.errors import UserError
+from guess_or_recall.io import paths
+from guess_or_recall.io.schemas import PERPLEXITIES, SEQUENCE_ID
+from guess_or_recall.io.tables import read_table
+
+BOOLEANS = ("is_incrementing", "is_repeating", "is_code")
+TABLES = {
+    paths.SEQUENCES: {"sequence_duplicates": pa.int64()},
+    paths.SCORE: {"memorization_score": pa.float64(), **dict.fromkeys(PERPLEXITIES, pa.float32())},
+    paths.FEATURES: {
+        **dict.fromkeys(("rouge_3", "rouge_l"), pa.float64()),
+        **dict.fromkeys(BOOLEANS, pa.bool_()),
+    },
+}
+
+
+class Corpus(NamedTuple):
+    """What the sample of a variant is drawn from."""
+
+    frame: pd.DataFrame  # candidates()
+    pooled: Int64[np.ndarray, " pooled"]  # ids of the sequences whose attention is extracted
+    planted: pd.Series  # planted_kinds()
+
+
+def read_corpus() -> Corpus:
+    """Read all that labels depend on; UserError where a table is missing or not of this study."""
+    pooled = read_table(paths.POOL, SEQUENCE_ID)["sequence_id"].to_numpy()
+    return Corpus(candidates(), pooled, planted_kinds())
+
+
+def candidates() -> pd.DataFrame:
+    """Read what expressions may name: one row for each sequence, sorted by sequence_id.
+
+    Raises:
+        UserError: the tables of sequences, score and features are not about the same sequences.
+    """
+    key = {"sequence_id": pa.int64()}
+    frames = [
+        read_table(path, pa.schema(key | columns)).to_pandas() for path, columns in TABLES.items()
+    ]
+    ids = frames[0].pop("sequence_id")
+    assert ids.is_monotonic_increasing and ids.is_unique
+    for path, frame in zip(list(TABLES)[1:], frames[1:], strict=True):
+        if not frame.pop("sequence_id").equals(ids):
+            raise UserError(f"{path} is not about the sequences of {paths.SEQUENCES}: dvc repro")
+    return pd.concat([ids, *frames], axis=1)
+
+
+def planted_kinds() -> pd.Series:
+    """Read how every sequence was planted in the training stream; null where that is unknown."""
+    return read_table(paths.SEQUENCES, pa.schema({"planted": pa.string()}))["planted"].to_pandas()
