@@ -1,7 +1,7 @@
-"""Ablation: what a model still recites, and still predicts, when some of its attention is cut.
+"""Ablation: what a model still extracts and predicts when some of its attention is cut.
 
-One teacher-forced pass a cut decides who is still 32-extractable: greedy decoding gives the suffix
-iff the argmax at each of positions 31..62 is the next token.
+One teacher-forced pass a cut decides which sequences are still extractable: greedy decoding gives
+the suffix if and only if the most likely token is the true one at every position of the suffix.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,34 +16,34 @@ from tqdm import tqdm
 from transformers import PreTrainedModel
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.localization.cuts import PREFIX, Cut, cutting
+from guess_or_recall.localization.cuts import Cut, Regions, cutting
 from guess_or_recall.model.interface import attention_modules, blocks_of, forwards_replaced
 from guess_or_recall.model.scoring import teacher_forced
 
 
-class Measured(NamedTuple):
+class Outcomes(NamedTuple):
     """What a model does with some sequences: whole in row 0, then with each cut."""
 
     extractable: Bool[np.ndarray, "cuts n"]
-    matched: Float[np.ndarray, "cuts n"]  # share of the suffix that the argmax finds
+    matched: Float[np.ndarray, "cuts n"]  # share of the suffix whose most likely token is true
     suffix_loss: Float[np.ndarray, "cuts n"]  # mean over its tokens, nats
-    sequence_loss: Float[np.ndarray, "cuts n"]  # mean over tokens 1..63, nats
+    sequence_loss: Float[np.ndarray, "cuts n"]  # mean over all tokens but the first, nats
 
 
 def ablate(
     model: PreTrainedModel,
-    tokens: Int[np.ndarray, "n 64"],
+    tokens: Int[np.ndarray, "n length"],
     cuts: list[Cut],
-    near: int,
+    regions: Regions,
     batch: int,
-) -> Measured:
+) -> Outcomes:
     """Measure a model whole, and with each cut.
 
     Args:
         model: a causal language model, in evaluation mode.
         tokens: the true tokens of the sequences.
         cuts: see `plan`.
-        near: see `kept`.
+        regions: of the attention patterns.
         batch: sequences a forward pass.
 
     Raises:
@@ -52,39 +52,45 @@ def ablate(
     modules = attention_modules(model)
     blocks = blocks_of(model, modules)
     shape = len(cuts) + 1, len(tokens)
-    found = Measured(np.empty(shape, bool), *(np.empty(shape) for _ in range(3)))
-    every = torch.from_numpy(tokens.astype(np.int64))
-    with tqdm(total=found.extractable.size, desc="ablate", unit="sequence") as bar:
+    outcomes = Outcomes(np.empty(shape, bool), *(np.empty(shape) for _ in range(3)))
+    sequences = torch.from_numpy(tokens.astype(np.int64))
+    with tqdm(total=outcomes.extractable.size, desc="ablate", unit="sequence") as bar:
         for start in range(0, len(tokens), batch):
             rows = slice(start, start + batch)
+            part = sequences[rows]
             with recorded(blocks) as outputs:
-                measure(model, every[rows], found, (0, rows))
-            bar.update(len(every[rows]))
-            for place, cut in enumerate(cuts, 1):
-                whole = blocks[: min(cut.layers)]
-                with cutting(model, modules, cut, near), replayed(whole, outputs):
-                    measure(model, every[rows], found, (place, rows))
-                bar.update(len(every[rows]))
-    if not np.isfinite(found.sequence_loss[0]).all():
+                fill_in(outcomes, (0, rows), measured(model, part, regions.prefix))
+            bar.update(len(part))
+            for row, cut in enumerate(cuts, 1):
+                in_front = blocks[: min(cut.layers)]
+                with cutting(model, modules, cut, regions), replayed(in_front, outputs):
+                    fill_in(outcomes, (row, rows), measured(model, part, regions.prefix))
+                bar.update(len(part))
+    if not np.isfinite(outcomes.sequence_loss[0]).all():
         raise UserError("the model's logits are not finite: its weights are broken or overflow")
-    return found
+    return outcomes
 
 
 @torch.inference_mode()
-def measure(
-    model: PreTrainedModel, tokens: Int64[Tensor, "b 64"], found: Measured, where: tuple[int, slice]
-) -> None:
-    """Fill in what one teacher-forced pass finds."""
+def measured(
+    model: PreTrainedModel, tokens: Int64[Tensor, "b length"], prefix: int
+) -> tuple[Tensor, ...]:
+    """One teacher-forced pass: the fields of `Outcomes`, a value a sequence."""
     best, losses = teacher_forced(model, tokens.to(model.device))
-    right, losses = best.cpu() == tokens[:, PREFIX:], losses.double().cpu()
-    columns = right.all(1), right.double().mean(1), losses[:, PREFIX - 1 :].mean(1), losses.mean(1)
-    for values, column in zip(found, columns, strict=True):
-        values[where] = column.numpy()
+    right, losses = best.cpu() == tokens[:, prefix:], losses.double().cpu()
+    suffix_losses = losses[:, prefix - 1 :]
+    return right.all(1), right.double().mean(1), suffix_losses.mean(1), losses.mean(1)
+
+
+def fill_in(outcomes: Outcomes, place: tuple[int, slice], values: tuple[Tensor, ...]) -> None:
+    """Write what one pass gives in the row of its cut and the columns of its sequences."""
+    for field, column in zip(outcomes, values, strict=True):
+        field[place] = column.numpy()
 
 
 @contextmanager
 def recorded(blocks: list[nn.Module]) -> Iterator[list]:
-    """Keep what each block gives in the block of this context."""
+    """Keep what each block of the model gives in the block of this context."""
     outputs = []
     with ExitStack() as stack:
         for block in blocks:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,12 +14,10 @@ from transformers import PreTrainedModel
 from guess_or_recall.model.interface import attending, eager_attention
 from guess_or_recall.settings.ablate import How
 
-PREFIX = 32
-
 
 @dataclass(frozen=True)
 class Cut:
-    """What is cut, and in which layers; `window` layers in a row, or drawn at random."""
+    """How attention is cut, and in which layers: consecutive ones, or ones drawn at random."""
 
     how: str
     layers: tuple[int, ...]
@@ -32,6 +31,13 @@ class Cut:
         return f"{self.layers[0]}-{self.layers[-1]}"
 
 
+class Regions(NamedTuple):
+    """Where the regions of an attention pattern end."""
+
+    prefix: int  # tokens of a sequence that are its prefix
+    near: int  # distance between query and key up to which a cell belongs to the diagonal
+
+
 def plan(cuts: Mapping[How, list[int]], layers: int, draws: int, seed: int) -> list[Cut]:
     """List the cuts: every window of layers, and as controls as many layers drawn at random.
 
@@ -42,29 +48,29 @@ def plan(cuts: Mapping[How, list[int]], layers: int, draws: int, seed: int) -> l
             layers are the control.)
         seed: of the random sets.
     """
-    found = []
+    planned = []
     for how, widths in cuts.items():
-        for width in (each for each in widths if each <= layers):
+        for width in (width for width in widths if width <= layers):
             starts = range(layers - width + 1)
-            found += [Cut(how, tuple(range(start, start + width))) for start in starts]
+            planned += [Cut(how, tuple(range(start, start + width))) for start in starts]
             if 1 < width < layers:
                 random = np.random.default_rng((seed, width))
                 sets = [random.choice(layers, width, replace=False) for _ in range(draws)]
-                found += [Cut(how, tuple(sorted(each.tolist())), drawn=True) for each in sets]
-    return found
+                planned += [Cut(how, tuple(sorted(drawn.tolist())), drawn=True) for drawn in sets]
+    return planned
 
 
-def kept(how: str, near: int, length: int) -> Bool[Tensor, "query key"]:
+def kept(how: str, length: int, regions: Regions) -> Bool[Tensor, "query key"]:
     """The cells of an attention pattern that a cut leaves.
 
     Args:
         how: as `ablate.cuts` of params.yaml names it; `off` leaves none.
-        near: distance between query and key up to which a cell belongs to the diagonal.
-        length: of the sequence.
+        length: tokens of the sequence.
+        regions: of its pattern.
     """
     query, key = torch.arange(length)[:, None], torch.arange(length)
-    diagonal = (query - key).abs() <= near
-    across = (query >= PREFIX) & (key < PREFIX)
+    diagonal = (query - key).abs() <= regions.near
+    across = (query >= regions.prefix) & (key < regions.prefix)
     return {
         "off": torch.zeros(length, length, dtype=torch.bool),
         "only-diagonal": diagonal,
@@ -76,43 +82,47 @@ def kept(how: str, near: int, length: int) -> Bool[Tensor, "query key"]:
 
 @contextmanager
 def cutting(
-    model: PreTrainedModel, modules: list[nn.Module], cut: Cut, near: int
+    model: PreTrainedModel, modules: list[nn.Module], cut: Cut, regions: Regions
 ) -> Iterator[None]:
-    """Cut the attention of some layers in the block.
+    """Cut the attention of some layers in the block of this context.
 
     `off` takes the whole output of the attention block, the bias of its projection too. The other
     cuts take cells from the patterns after the softmax: what is left is not scaled up.
     """
-    chosen = [modules[layer] for layer in cut.layers]
-    with silenced(chosen) if cut.how == "off" else restricted(model, chosen, cut.how, near):
-        yield
+    of_layers = [modules[layer] for layer in cut.layers]
+    if cut.how == "off":
+        with silenced(of_layers):
+            yield
+    else:
+        with restricted(model, of_layers, cut.how, regions):
+            yield
 
 
 @contextmanager
-def silenced(chosen: list[nn.Module]) -> Iterator[None]:
-    """Make the output of some modules zero."""
+def silenced(modules: list[nn.Module]) -> Iterator[None]:
+    """Make the output of some attention modules zero."""
 
     def silence(module, args, output):
         first, *others = output
         return torch.zeros_like(first), *others
 
     with ExitStack() as stack:
-        for module in chosen:
+        for module in modules:
             stack.enter_context(module.register_forward_hook(silence))
         yield
 
 
 @contextmanager
 def restricted(
-    model: PreTrainedModel, chosen: list[nn.Module], how: str, near: int
+    model: PreTrainedModel, modules: list[nn.Module], how: str, regions: Regions
 ) -> Iterator[None]:
     """Leave only some cells of the patterns of some attention modules."""
 
     def attend(module, query, key, value, *args, **kwargs):
         output, pattern = eager_attention(module)(module, query, key, value, *args, **kwargs)
-        if not any(module is one for one in chosen):
+        if not any(module is restricted_module for restricted_module in modules):
             return output, pattern
-        pattern = pattern * kept(how, near, pattern.shape[-1]).to(pattern.device)
+        pattern = pattern * kept(how, pattern.shape[-1], regions).to(pattern.device)
         values = value.repeat_interleave(pattern.shape[1] // value.shape[1], 1)
         return (pattern @ values).transpose(1, 2).contiguous(), pattern
 

@@ -1,4 +1,4 @@
-"""Δ maps: which attention the CNNs take for the sign of a class (Guess or Recall?, localization).
+"""Δ maps: which attention the CNNs take for the sign of a class ("Guess or Recall?", localization).
 
 For a sample of class t0, B[t] is the gradient of logit t with respect to the attention,
 C = B[t0] - mean over the other t of B[t], D = max(C, 0) / max(C), and Δ is the maximum over heads
@@ -8,6 +8,7 @@ max_h(D x A_h) = D x max_h(A_h); for max pooling the gradient goes to the head t
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -17,8 +18,11 @@ from jaxtyping import Float, Float16, Int8, Int64
 from torch import Tensor
 from tqdm import tqdm
 
+from guess_or_recall.attention.reading import read_pooled
+from guess_or_recall.attention.store import POOLINGS
 from guess_or_recall.attention.triangle import length_of, unpack
 from guess_or_recall.classifier.cnn import Cnn, exact
+from guess_or_recall.settings.localize import Localize
 
 Gradients = Literal["guided", "plain"]
 Pooled = dict[str, Float16[np.ndarray, "n layers packed"]]
@@ -54,9 +58,9 @@ def contrast(
     label: int,
     gradients: Gradients,
 ) -> Float[Tensor, "batch layers query key"]:
-    """C of samples of one class: the gradient of its logit minus the mean of the others'.
+    """C of samples of one class: the gradient of its logit minus the mean of the other logits'.
 
-    The first convolution is linear, so the gradients are put together behind it and go through it
+    The first convolution is linear, so the gradients of its output are combined and go through it
     once.
 
     Args:
@@ -71,18 +75,18 @@ def contrast(
         classes = logits.shape[1]
         weights = [1.0 if t == label else -1 / (classes - 1) for t in range(classes)]
         if gradients == "plain":
-            [seen] = torch.autograd.grad(logits @ logits.new_tensor(weights), maps, ones(logits))
+            [gradient] = torch.autograd.grad(logits @ logits.new_tensor(weights), maps, ones(logits))
         else:
             parts = [
                 torch.autograd.grad(logits[:, t], maps, ones(logits), retain_graph=True)[0]
                 for t in range(classes)
             ]
-            seen = sum(weight * part for weight, part in zip(weights, parts, strict=True))
-    return F.conv_transpose2d(seen, cnn.conv1.weight)  # pyright: ignore
+            gradient = sum(weight * part for weight, part in zip(weights, parts, strict=True))
+    return F.conv_transpose2d(gradient, cnn.conv1.weight)  # pyright: ignore
 
 
 def ones(logits: Float[Tensor, "batch classes"]) -> Float[Tensor, " batch"]:
-    """What sums the gradients of a batch, whose samples do not touch one another."""
+    """Weights that sum the logits of a batch: no sample's logit depends on another sample."""
     return logits.new_ones(len(logits))
 
 
@@ -123,8 +127,8 @@ def deltas(
         for label, rows in batches(labels, batch):
             squares = {name: square(values[rows], device) for name, values in pooled.items()}
             for index, cnn in enumerate(cnns):
-                read = squares[cnn.architecture.pooling]
-                share = positive_share(contrast(cnn, read, label, gradients))
+                patterns = squares[cnn.architecture.pooling]
+                share = positive_share(contrast(cnn, patterns, label, gradients))
                 delta = share * squares["max"]
                 maps[label] += delta.sum(0, dtype=torch.float64)
                 profiles[index, rows] = delta.mean((2, 3))
@@ -132,6 +136,18 @@ def deltas(
     counts = torch.from_numpy(np.bincount(labels, minlength=classes)).to(device)
     maps /= (counts * len(cnns))[:, None, None, None]
     return Deltas(maps.float().cpu().numpy(), profiles.cpu().numpy())
+
+
+def deltas_in(
+    store: Path,
+    sequence_ids: Int64[np.ndarray, " n"],
+    cnns: list[Cnn],
+    labels: Int8[np.ndarray, " n"],
+    settings: Localize,
+) -> Deltas:
+    """Δ of sequences whose attention is in a store: a folder of shards or a subset's file."""
+    pooled = {pooling: read_pooled(store, sequence_ids, pooling) for pooling in POOLINGS}
+    return deltas(cnns, pooled, labels, settings.gradients, settings.batch)
 
 
 def batches(

@@ -5,24 +5,34 @@ cut, with 95% intervals) and agreement.csv (do the Δ profiles predict the damag
 metrics/ablate.json.
 """
 
-from pathlib import Path
+import numpy as np
+from jaxtyping import Int, Int64
 
-from guess_or_recall.io.files import write_json
-from guess_or_recall.io.tables import write_table
-from guess_or_recall.localization.ablate import (
-    DATA,
-    OUTPUT,
-    WHOLE,
-    agreements,
-    chosen,
-    every_sequence,
-    read_tokens,
-    summary,
-    summed_up,
-    write_csv,
+from guess_or_recall.io.files import write_csv, write_json
+from guess_or_recall.io.paths import (
+    ABLATE,
+    ABLATION,
+    AGREEMENT,
+    LABELS,
+    MODEL,
+    PROFILES,
+    SEQUENCES,
+    metrics_of,
 )
+from guess_or_recall.io.schemas import select, sequences
+from guess_or_recall.io.tables import read_rows, token_matrix, write_table
 from guess_or_recall.localization.ablation import ablate
-from guess_or_recall.localization.cuts import plan
+from guess_or_recall.localization.choice import ABLATED, chosen
+from guess_or_recall.localization.cuts import Regions, plan
+from guess_or_recall.localization.damage import (
+    WHOLE,
+    Ablation,
+    agreement_table,
+    class_table,
+    sequence_table,
+    summary,
+)
+from guess_or_recall.localization.profiles import read_profiles
 from guess_or_recall.model.load import load_model
 from guess_or_recall.settings.ablate import AblateSettings
 from guess_or_recall.settings.section import read_settings
@@ -32,17 +42,29 @@ from guess_or_recall.taxonomy.labels import read_labels
 def main() -> None:
     """Measure some evaluation sequences of each class, with the model whole and cut."""
     params = read_settings(AblateSettings)
-    settings, labels = params.ablate, read_labels(DATA / "label" / "labels.parquet")
-    rows = chosen(labels, settings.sequences, params.seed)
-    ids, own = labels.sequence_ids[rows], labels.labels[rows]
-    model = load_model(DATA / "model")
+    settings, sampled = params.ablate, read_labels(LABELS)
+    rows = chosen(sampled, sampled.is_eval, settings.sequences, params.seed, ABLATED)
+    sequence_ids = sampled.sequence_ids[rows]
+    tokens = read_tokens(sequence_ids, params.sequences.total)
+    model = load_model(MODEL)
     layers = model.config.get_text_config().num_hidden_layers
     cuts = plan(settings.cuts, layers, settings.random, params.seed)
-    found = ablate(model, read_tokens(ids), cuts, settings.diagonal, settings.batch)
-    cuts = [WHOLE, *cuts]
-    write_table(OUTPUT / "sequences.parquet", every_sequence(ids, own, cuts, found))
-    table = summed_up(cuts, found, own, labels.classes, params)
-    write_csv(OUTPUT / "ablation.csv", table)
-    agreement = agreements(cuts, found, own, labels.classes, params)
-    write_csv(OUTPUT / "agreement.csv", agreement)
-    write_json(Path("metrics/ablate.json"), summary(table, agreement, own, labels.classes))
+    regions = Regions(params.sequences.prefix, settings.diagonal)
+    outcomes = ablate(model, tokens, cuts, regions, settings.batch)
+    members = sequence_ids, sampled.labels[rows], sampled.classes
+    ablation = Ablation(*members, [WHOLE, *cuts], outcomes)
+    resampling = settings.bootstrap, params.seed
+    write_table(ABLATE / "sequences.parquet", sequence_table(ablation))
+    table = class_table(ablation, *resampling)
+    write_csv(ABLATION, table)
+    agreement = agreement_table(ablation, settings.cuts, read_profiles(PROFILES, layers), *resampling)
+    write_csv(AGREEMENT, agreement)
+    write_json(metrics_of("ablate"), summary(table, agreement, ablation))
+
+
+def read_tokens(sequence_ids: Int64[np.ndarray, " n"], length: int) -> Int[np.ndarray, "n length"]:
+    """Read the true tokens of some sequences, whether the model extracts them or not."""
+    columns = select(sequences(length), "sequence_id", "tokens")
+    table = read_rows(SEQUENCES, columns, sequence_ids)
+    rows = np.searchsorted(table["sequence_id"].to_numpy(), sequence_ids)
+    return token_matrix(table["tokens"])[rows]

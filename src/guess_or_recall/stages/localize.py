@@ -5,24 +5,17 @@ sequences and CNNs), profiles.parquet (a row a sequence: its mean Δ in each lay
 profile.csv (the mean of each class and layer, with its interval); and metrics/localize.json.
 """
 
-from pathlib import Path
-
 from safetensors.numpy import save_file
 
 from guess_or_recall.classifier.saved import load_cnns
 from guess_or_recall.device import device
 from guess_or_recall.errors import UserError
-from guess_or_recall.io.files import atomic, write_json
+from guess_or_recall.io.files import atomic, write_csv, write_json
+from guess_or_recall.io.paths import ATTENTION, DELTA, LABELS, PROFILE, PROFILES, TRAIN, metrics_of
 from guess_or_recall.io.tables import write_table
-from guess_or_recall.localization.localize import (
-    DATA,
-    OUTPUT,
-    chosen,
-    located,
-    profile,
-    profiles,
-    summary,
-)
+from guess_or_recall.localization.choice import LOCALIZED, chosen
+from guess_or_recall.localization.delta import deltas_in
+from guess_or_recall.localization.profiles import class_profiles, sequence_profiles, summary
 from guess_or_recall.settings.localize import LocalizeSettings
 from guess_or_recall.settings.section import read_settings
 from guess_or_recall.taxonomy.labels import read_labels
@@ -31,17 +24,17 @@ from guess_or_recall.taxonomy.labels import read_labels
 def main() -> None:
     """Compute the maps of some evaluation sequences of each class."""
     params = read_settings(LocalizeSettings)
-    settings, labels = params.localize, read_labels(DATA / "label" / "labels.parquet")
-    cnns, classes = load_cnns(DATA / "train", device())
-    if classes != labels.classes:
-        raise UserError(f"data/train is of {classes}, the labels of {labels.classes}: dvc repro")
-    rows = chosen(labels, labels.is_eval, settings.sequences, params.seed)
-    own = labels.labels[rows]
-    found = located(cnns, DATA / "attention", labels.sequence_ids[rows], own, settings)
-    with atomic(OUTPUT / "delta.safetensors") as temporary:
+    settings, sampled = params.localize, read_labels(LABELS)
+    cnns, classes = load_cnns(TRAIN, device())
+    if classes != sampled.classes:
+        raise UserError(f"{TRAIN} is of {classes}, the labels of {sampled.classes}: dvc repro")
+    rows = chosen(sampled, sampled.is_eval, settings.sequences, params.seed, LOCALIZED)
+    sequence_ids, labels = sampled.sequence_ids[rows], sampled.labels[rows]
+    found = deltas_in(ATTENTION, sequence_ids, cnns, labels, settings)
+    with atomic(DELTA) as temporary:
         save_file({"delta": found.maps}, temporary)
-    write_table(OUTPUT / "profiles.parquet", profiles(found, labels, rows))
-    table = profile(found, own, classes, settings.bootstrap, params.seed)
-    with atomic(OUTPUT / "profile.csv") as temporary:
-        table.to_csv(temporary, index=False)
-    write_json(Path("metrics/localize.json"), summary(table, own, classes, len(cnns)))
+    profiles = sequence_profiles(found.profiles, sequence_ids, labels)
+    write_table(PROFILES, profiles)
+    table = class_profiles(found.profiles, labels, classes, settings.bootstrap, params.seed)
+    write_csv(PROFILE, table)
+    write_json(metrics_of("localize"), summary(table, labels, classes, len(cnns)))

@@ -1,0 +1,92 @@
+"""Profiles of Δ: its mean over the positions of each layer, of sequences and of classes."""
+
+# pandas' stubs take a selected table or column for any of five types
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from jaxtyping import Float, Int8, Int64
+
+from guess_or_recall.io.schemas import profiles as profiles_schema
+from guess_or_recall.io.schemas import select
+from guess_or_recall.io.tables import read_table, token_matrix
+from guess_or_recall.statistics.intervals import mean_interval
+
+
+def sequence_profiles(
+    profiles: Float[np.ndarray, "cnns n layers"],
+    sequence_ids: Int64[np.ndarray, " n"],
+    labels: Int8[np.ndarray, " n"],
+) -> pa.Table:
+    """Mean Δ over positions and CNNs: a row a sequence, a list of layers."""
+    means = profiles.mean(0)
+    return pa.table(
+        {
+            "sequence_id": pa.array(sequence_ids),
+            "label": pa.array(labels),
+            "delta": pa.FixedSizeListArray.from_arrays(pa.array(means.ravel()), means.shape[1]),
+        }
+    )
+
+
+def class_profiles(
+    profiles: Float[np.ndarray, "cnns n layers"],
+    labels: Int8[np.ndarray, " n"],
+    classes: list[str],
+    resamples: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Mean Δ of each class that has sequences, and layer, with 95% intervals over sequences.
+
+    Args:
+        profiles: see `Deltas`.
+        labels: class of each sequence.
+        classes: names.
+        resamples: of the sequences of a class.
+        seed: of the resamples.
+    """
+    means = profiles.mean(0).astype(np.float64)
+    tables = []
+    for label, name in enumerate(classes):
+        members = means[labels == label]
+        if not len(members):
+            continue
+        low, high = mean_interval(members, resamples, seed)
+        columns = {"delta": members.mean(0), "low": low, "high": high}
+        tables.append(pd.DataFrame({"class": name, "layer": np.arange(len(low)), **columns}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def summary(
+    table: pd.DataFrame, labels: Int8[np.ndarray, " n"], classes: list[str], cnns: int
+) -> dict:
+    """Sequences used, and the layer of the highest mean Δ of each class.
+
+    Args:
+        table: see `class_profiles`.
+        labels: class of each sequence.
+        classes: names.
+        cnns: how many CNNs the profiles are of.
+    """
+    counts = np.bincount(labels, minlength=len(classes)).tolist()
+    peaks = table.loc[table.groupby("class", sort=False)["delta"].idxmax()]
+    return {
+        "cnns": cnns,
+        "sequences": dict(zip(classes, counts, strict=True)),
+        "peak_layer": dict(zip(peaks["class"], peaks["layer"].tolist(), strict=True)),
+        "peak_delta": dict(zip(peaks["class"], peaks["delta"].tolist(), strict=True)),
+    }
+
+
+def read_profiles(path: Path, layers: int) -> dict[int, Float[np.ndarray, "n layers"]]:
+    """Read the table of `sequence_profiles` back: mean Δ of the sequences of each class.
+
+    Raises:
+        UserError: it is not of a model of so many layers.
+    """
+    table = read_table(path, select(profiles_schema(layers), "label", "delta"))
+    labels, means = table["label"].to_numpy(), token_matrix(table["delta"]).astype(np.float64)
+    return {int(label): means[labels == label] for label in np.unique(labels)}
