@@ -9,7 +9,7 @@ from scipy import stats
 
 from guess_or_recall.errors import UserError
 from guess_or_recall.localization.ablation import ablate
-from guess_or_recall.localization.cuts import Cut, cutting, kept, plan
+from guess_or_recall.localization.cuts import Cut, Regions, cutting, kept, plan
 from guess_or_recall.model.interface import attention_modules
 from guess_or_recall.model.scoring import score
 from guess_or_recall.statistics.agreement import rank_agreement
@@ -17,6 +17,7 @@ from guess_or_recall.statistics.intervals import mean_interval
 from tests.unit.test_pooling import MODELS
 
 LENGTH = 64
+REGIONS = Regions(prefix=32, near=4)
 HOWS = ("only-diagonal", "all-but-diagonal", "only-prefix-to-suffix", "all-but-prefix-to-suffix")
 
 
@@ -52,9 +53,11 @@ def test_attention_modules_are_found_in_order(model):
 def test_ablating_nothing_changes_nothing(model, tokens):
     modules, whole = attention_modules(model), logits(model, tokens)
     for cut in (Cut("off", ()), Cut("only-diagonal", ())):
-        with cutting(model, modules, cut, 4):
+        with cutting(model, modules, cut, REGIONS):
             close(logits(model, tokens), whole)
-    with cutting(model, modules, Cut("all-but-diagonal", (0, 1, 2)), -1):  # all cells left
+    with cutting(
+        model, modules, Cut("all-but-diagonal", (0, 1, 2)), Regions(32, -1)
+    ):  # all cells left
         close(logits(model, tokens), whole)
 
 
@@ -68,7 +71,7 @@ def test_off_equals_an_attention_block_whose_output_is_removed(model, tokens, la
         assert len(names) == 1
         for parameter in module.get_submodule(names[0]).parameters():
             parameter.data.zero_()
-    with cutting(model, attention_modules(model), Cut("off", layers), 4):
+    with cutting(model, attention_modules(model), Cut("off", layers), REGIONS):
         found = logits(model, tokens)
     close(found, logits(silent, tokens))
     assert not torch.allclose(found, logits(model, tokens), atol=0.1)
@@ -87,9 +90,9 @@ def test_a_restriction_equals_the_formula(how, tokens):
         pattern = model(tokens, output_attentions=True, use_cache=False).attentions[1]
     handle.remove()
     value = values[0].view(5, LENGTH, 2, 8).repeat_interleave(2, dim=2)  # 2 of 4 heads have keys
-    near, query, key = 4, np.arange(LENGTH)[:, None], np.arange(LENGTH)
+    query, key = np.arange(LENGTH)[:, None], np.arange(LENGTH)
     cells = {
-        "only-diagonal": abs(query - key) <= near,
+        "only-diagonal": abs(query - key) <= 4,
         "only-prefix-to-suffix": (query >= 32) & (key < 32),
     }
     cells |= {name.replace("only", "all-but"): ~mask for name, mask in cells.items()}
@@ -97,33 +100,33 @@ def test_a_restriction_equals_the_formula(how, tokens):
     handle = attention.o_proj.register_forward_pre_hook(lambda *_: (heads.reshape(5, LENGTH, 32),))
     expected = logits(model, tokens)
     handle.remove()
-    with cutting(model, attention_modules(model), Cut(how, (1,)), near):
+    with cutting(model, attention_modules(model), Cut(how, (1,)), REGIONS):
         close(logits(model, tokens), expected)
     assert not torch.allclose(expected, logits(model, tokens), atol=1e-4)
 
 
 def test_the_model_is_given_back(model, tokens):
     before = logits(model, tokens)
-    ablate(model, tokens.numpy(), [Cut("off", (1,)), Cut("only-diagonal", (2,))], 4, 2)
+    ablate(model, tokens.numpy(), [Cut("off", (1,)), Cut("only-diagonal", (2,))], REGIONS, 2)
     assert torch.equal(logits(model, tokens), before)
 
 
 def test_measures_are_those_of_the_score_and_of_a_full_pass(model, tokens):
     cuts = [Cut("off", (0,)), Cut("off", (2,)), Cut("only-diagonal", (1, 2))]
-    found = ablate(model, tokens.numpy(), cuts, 4, batch=2)
+    found = ablate(model, tokens.numpy(), cuts, REGIONS, batch=2)
     whole = score(model, tokens.numpy(), 5, 5)
     assert (found.extractable[0] == (whole.memorization_score == 1)).all()
     np.testing.assert_allclose(np.exp(found.suffix_loss[0]), whole.generation_perplexity, rtol=1e-3)
     np.testing.assert_allclose(np.exp(found.sequence_loss[0]), whole.sequence_perplexity, rtol=1e-3)
     for row, cut in enumerate(cuts, 1):  # without what `ablate` saves in front of the cut
-        with cutting(model, attention_modules(model), cut, 4):
+        with cutting(model, attention_modules(model), cut, REGIONS):
             all_logits = logits(model, tokens)[:, :-1]
         losses = torch.nn.functional.cross_entropy(
             all_logits.flatten(0, 1), tokens[:, 1:].flatten(), reduction="none"
         ).view(5, -1)
         np.testing.assert_allclose(found.sequence_loss[row], losses.mean(1), rtol=1e-3)
         np.testing.assert_allclose(found.suffix_loss[row], losses[:, 31:].mean(1), rtol=1e-3)
-    again = ablate(model, tokens.numpy(), cuts, 4, batch=2)
+    again = ablate(model, tokens.numpy(), cuts, REGIONS, batch=2)
     assert all(one.tobytes() == other.tobytes() for one, other in zip(found, again, strict=True))
 
 
@@ -137,7 +140,7 @@ def test_a_recited_sequence_stops_being_recited():
         score(model, torch.cat([start, start], 1).numpy(), 1, 1).continuation
     )
     tokens = torch.cat([start, continued], 1).numpy()
-    found = ablate(model, tokens, [Cut("off", (0, 1, 2))], 4, 1)
+    found = ablate(model, tokens, [Cut("off", (0, 1, 2))], REGIONS, 1)
     assert found.extractable.tolist() == [[True], [False]]
     assert found.matched[0] == 1 > found.matched[1]
     assert found.suffix_loss[1] > found.suffix_loss[0]
@@ -147,7 +150,7 @@ def test_broken_weights_are_refused():
     model = MODELS["gpt-neox"]().eval()
     model.get_output_embeddings().weight.data.fill_(torch.nan)
     with pytest.raises(UserError, match="not finite"):
-        ablate(model, np.ones((1, LENGTH), int), [Cut("off", (0,))], 4, 1)
+        ablate(model, np.ones((1, LENGTH), int), [Cut("off", (0,))], REGIONS, 1)
 
 
 def test_an_architecture_without_attention_is_refused():
@@ -159,14 +162,14 @@ def test_an_architecture_without_attention_is_refused():
 
 
 def test_kept_cells_by_hand():
-    assert not kept("off", 4, 5).any()
-    near = kept("only-diagonal", 1, 4).int().tolist()
+    assert not kept("off", 5, REGIONS).any()
+    near = kept("only-diagonal", 4, Regions(2, 1)).int().tolist()
     assert near == [[1, 1, 0, 0], [1, 1, 1, 0], [0, 1, 1, 1], [0, 0, 1, 1]]
-    across = kept("only-prefix-to-suffix", 1, LENGTH)
-    assert across.sum() == 32 * 32
-    assert across[32:, :32].all()
+    across = kept("only-prefix-to-suffix", 5, Regions(3, 1)).int().tolist()
+    assert across == [[0] * 5] * 3 + [[1, 1, 1, 0, 0]] * 2
     for name in ("diagonal", "prefix-to-suffix"):
-        assert torch.equal(kept(f"only-{name}", 3, LENGTH), ~kept(f"all-but-{name}", 3, LENGTH))
+        left, taken = (kept(f"{which}-{name}", 9, Regions(5, 3)) for which in ("only", "all-but"))
+        assert torch.equal(left, ~taken)
 
 
 def test_plan_lists_every_window_and_as_many_random_layers():

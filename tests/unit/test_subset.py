@@ -34,7 +34,7 @@ from guess_or_recall.commands.subset import main
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import read_json, write_json
 from guess_or_recall.io.tables import token_column, token_matrix, write_table
-from guess_or_recall.localization import localize
+from guess_or_recall.localization.choice import LOCALIZED, chosen
 from guess_or_recall.localization.delta import deltas
 from guess_or_recall.report.delta import delta_maps, delta_profile
 from guess_or_recall.report.gallery import attention_gallery
@@ -307,7 +307,7 @@ def drawn_elsewhere(monkeypatch, *arguments):
 def test_the_pictures_are_those_of_the_store(study, monkeypatch):
     """Of localize's own sequences: the maps and profiles that the stage made of the shards."""
     main("small.h5", "--class", "--each", "3", "--part", "eval")
-    rows = localize.chosen(labels(), labels().is_eval, 3, 42)
+    rows = chosen(labels(), labels().is_eval, 3, 42, LOCALIZED)
     ids, own = labels().sequence_ids[rows], labels().labels[rows]
     mean = unpack(torch.from_numpy(read_pooled(STORE, ids, "mean"))).numpy()[:, :, None]
     maps = load_file("data/localize/delta.safetensors")["delta"]

@@ -19,7 +19,8 @@ from guess_or_recall.commands.subset import variant_of
 from guess_or_recall.device import device
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import output_folder
-from guess_or_recall.localization.localize import located, profile
+from guess_or_recall.localization.delta import deltas_in
+from guess_or_recall.localization.profiles import class_profiles
 from guess_or_recall.report.delta import delta_maps, delta_profile
 from guess_or_recall.report.gallery import attention_gallery
 from guess_or_recall.report.style import save
@@ -89,10 +90,10 @@ def figures(
     path: Path, subset: Subset, cnns: list[Cnn], params: Params
 ) -> Iterator[tuple[str, Figure]]:
     """The figures that need attention, of the classes that have sequences."""
-    found = located(cnns, path, subset.sequence_id, subset.label, params.localize)
+    found = deltas_in(path, subset.sequence_id, cnns, subset.label, params.localize)
     ids, attention, _ = read_gallery(path)
     yield "attention_gallery", attention_gallery(attention, subset.label, ids, subset.classes)
     yield "delta_maps", delta_maps(found.maps, subset.classes)
     settings = params.localize.bootstrap, params.seed
-    table = profile(found, subset.label, subset.classes, *settings)
+    table = class_profiles(found.profiles, subset.label, subset.classes, *settings)
     yield "delta_profile", delta_profile(table, subset.classes)

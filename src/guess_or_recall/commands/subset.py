@@ -16,7 +16,7 @@ from guess_or_recall.attention.pool import Pool, read_pool
 from guess_or_recall.attention.subset import Subset, write_subset
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import read_json
-from guess_or_recall.localization.localize import chosen
+from guess_or_recall.localization.choice import LOCALIZED, chosen
 from guess_or_recall.model.scoring import PREFIX, UNKNOWN
 from guess_or_recall.report.study import GALLERY
 from guess_or_recall.report.style import percent
@@ -133,7 +133,7 @@ def of_classes(
     among = np.isin(sampled.labels, [classes.index(name) for name in given.classes or classes])
     if given.part:
         among &= sampled.is_eval == (given.part == "eval")
-    return sampled.sequence_ids[chosen(sampled, among, given.each, seed)]
+    return sampled.sequence_ids[chosen(sampled, among, given.each, seed, LOCALIZED)]
 
 
 def read_current(labels: pd.Series, classes: list[str]) -> Labels:

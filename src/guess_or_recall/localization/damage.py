@@ -135,7 +135,9 @@ def summary(table: pd.DataFrame, agreement: pd.DataFrame, ablation: Ablation) ->
     silent = agreement[(agreement["how"] == "off") & agreement["spearman"].notna()]
     return {
         "sequences": dict(zip(ablation.classes, counts, strict=True)),
-        "classes": {name: class_summary(table[table["class"] == name]) for name in ablation.classes},
+        "classes": {
+            name: class_summary(table[table["class"] == name]) for name in ablation.classes
+        },
         "spearman_of_delta_and_off": {
             row["class"]: {key: row[key] for key in ("spearman", "low", "high")}
             for row in silent.to_dict("records")

@@ -75,7 +75,9 @@ def contrast(
         classes = logits.shape[1]
         weights = [1.0 if t == label else -1 / (classes - 1) for t in range(classes)]
         if gradients == "plain":
-            [gradient] = torch.autograd.grad(logits @ logits.new_tensor(weights), maps, ones(logits))
+            [gradient] = torch.autograd.grad(
+                logits @ logits.new_tensor(weights), maps, ones(logits)
+            )
         else:
             parts = [
                 torch.autograd.grad(logits[:, t], maps, ones(logits), retain_graph=True)[0]
