@@ -1,0 +1,60 @@
+"""README and tutorial: their commands run as they stand, on texts and a model of one's own."""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.conftest import copy_of, must
+from tests.pages import ROOT, commands, read_page
+
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture(scope="module")
+def clone(micro, tmp_path_factory):
+    """The micro study as a user finds it after `make repro`."""
+    folder = copy_of(micro, tmp_path_factory.mktemp("tutorial"))
+    (folder / ".venv").symlink_to(ROOT / ".venv")
+    return folder
+
+
+def bash(folder: Path, script: str) -> str:
+    """What the commands of a page say, in a shell that stops at the first one that fails."""
+    return must(folder, "bash", "-euc", script)
+
+
+def test_the_commands_of_the_readme(clone):
+    [script] = commands("README.md", "Start")
+    said = bash(clone, script)
+    assert "sequence 39: " in said and "min_f1" in said
+    assert "Ran experiment(s)" in said and "Running stage 'figures'" in said
+
+
+def test_the_tutorial(clone):
+    """The model of the micro study stands for a user's model, its memorized texts for a corpus."""
+    texts = pd.read_parquet(clone / "data/sequences/sequences.parquet").set_index("sequence_id")
+    scores = pd.read_parquet(clone / "data/score/score.parquet").set_index("sequence_id")
+    memorized = texts[scores["memorization_score"] == 1]["text"]
+    shutil.copytree(clone / "data/model", clone / "my-model")
+    (clone / "my-corpus/chapters").mkdir(parents=True)
+    for number, text in texts["text"].items():
+        (clone / f"my-corpus/chapters/{number}.txt").write_bytes(text.encode())
+    (clone / "my-corpus/letter.txt").write_bytes(memorized.iloc[0].encode() * 2)
+
+    [study] = commands("docs/tutorial.md", "2. Run the study")
+    said = bash(clone, study)
+    assert "Running stage 'sequences'" in said and "Ran experiment(s)" in said
+    page = read_page(ROOT / "docs/tutorial.md")
+    [listing] = [block.text for block in page.blocks if block.language == "python"]
+    said = must(clone, "python", "-c", listing)
+    assert "sequences are memorized" in said and ".txt" in said
+    assert not said.startswith("0 of ")
+    [one] = commands("docs/tutorial.md", "4. Look at one text")
+    said = bash(clone, one)
+    assert "sequence text: memorized" in said
+    [further] = commands("docs/tutorial.md", "5. Ask further questions")
+    said = bash(clone, further)
+    assert "Running stage 'evaluate'" in said and "Running stage 'score'" not in said
+    assert "source: files" in (clone / "params.yaml").read_text()
