@@ -61,7 +61,7 @@ def existing(path: Path) -> Path:
     if not path.exists():
         raise UserError(
             f"{path} is missing: make it with `dvc repro` (or fetch it with `dvc pull`, where the "
-            "remotes are set up: README, Share)"
+            "remotes are set up: docs/sharing.md)"
         )
     return path
 
