@@ -1,17 +1,24 @@
 """The command line: how stages that cannot go on end."""
 
 import errno
+import re
 import signal
 import sys
 
+import numpy as np
 import pytest
 import torch
 
 import run
 from guess_or_recall.commands import draw, sequence, tables
 from guess_or_recall.errors import UserError
+<<<<<<< HEAD
 from guess_or_recall.settings import versions
+=======
+from guess_or_recall.settings.yaml import read_yaml
+>>>>>>> 22791df (The program gor: commands are listed by subject and imported when called; one place says how a program ends)
 from guess_or_recall.stages import features
+from tests.conftest import ROOT
 
 
 def ends(monkeypatch, main, *arguments):
@@ -104,9 +111,37 @@ def test_ctrl_c_is_one_line(monkeypatch, capsys):
     assert capsys.readouterr() == ("", line)
 
 
+def test_a_model_that_does_not_fit_is_one_line(monkeypatch, capsys):
+    def grows():
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB\nmore")
+
+    assert ends(monkeypatch, grows) == 1
+    line = "error in features: CUDA out of memory. Tried to allocate 2 GiB: free some memory, "
+    assert capsys.readouterr().err.startswith(line)
+
+
+def test_an_array_that_does_not_fit_is_one_line(monkeypatch, capsys):
+    assert ends(monkeypatch, lambda: np.empty(2**62, np.uint8)) == 1
+    assert capsys.readouterr().err.startswith("error in features: Unable to allocate 4.00 EiB")
+
+
+def test_an_error_that_speaks_of_memory_keeps_its_traceback(monkeypatch):
+    def fails():
+        raise RuntimeError("this table is out of memory, and of order")
+
+    with pytest.raises(RuntimeError, match="of order"):
+        ends(monkeypatch, fails)
+
+
+def test_help_lists_the_stages_in_the_order_of_the_pipeline(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["run.py", "--help"])
+    assert run.main() == 0
+    listed = re.findall(r"^  (\w+) ", capsys.readouterr().out, re.MULTILINE)
+    assert listed == list(read_yaml(ROOT / "dvc.yaml")["stages"])
+
+
 def test_stages_take_no_arguments(monkeypatch, capsys):
-    with pytest.raises(SystemExit, match="2"):
-        ends(monkeypatch, lambda: None, "more")
+    assert ends(monkeypatch, lambda: None, "more") == 2
     assert "features takes no arguments" in capsys.readouterr().err
 
 

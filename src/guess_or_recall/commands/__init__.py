@@ -1,1 +1,1 @@
-"""Commands beside the pipeline: `python src/run.py COMMAND`."""
+"""The commands of `gor`: a module each, whose `main` has the arguments as its parameters."""

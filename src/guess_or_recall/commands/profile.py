@@ -1,27 +1,32 @@
-"""Write params.yaml from a profile: `python src/run.py profile micro`; no name lists them all."""
+"""Write params.yaml from a profile, or list the profiles where none is named.
+
+`gor profile micro`, then `dvc repro`, runs the smallest study. A star marks the current profile.
+"""
 
 from pathlib import Path
+from typing import Annotated
 
-from guess_or_recall.errors import UserError
+import typer
+
 from guess_or_recall.io.files import atomic
 from guess_or_recall.settings.params import parse_params
 from guess_or_recall.settings.profiles import FOLDER, changed_settings, load, names, render
 
 PARAMS = Path("params.yaml")
+NAME = typer.Argument(
+    metavar="NAME", help="A file of profiles/, without .yaml.", autocompletion=names
+)
 
 
-def main(*arguments: str) -> None:
+def main(name: Annotated[str | None, NAME] = None) -> None:
     """Write params.yaml from the profile that is named, or list the profiles.
 
     Raises:
         UserError: there is no such profile, or what it sets is not allowed.
     """
-    if len(arguments) > 1:
-        raise UserError(f"profile takes one name, not {' '.join(arguments)}")
-    if not arguments:
+    if name is None:
         print(listing())
         return
-    [name] = arguments
     text = render(name)
     parse_params(text, f"profile '{name}'")
     with atomic(PARAMS) as temporary:

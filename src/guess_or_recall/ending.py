@@ -1,0 +1,62 @@
+"""How a program ends, for `gor` and `src/run.py` alike: an exit status, and a line on an error."""
+
+import errno
+import os
+import sys
+from collections.abc import Callable
+
+from guess_or_recall.errors import UserError, first_line
+
+CUDA_OUT_OF_MEMORY = 2  # its number among the errors of CUDA
+SMALLER = "free some, take a smaller batch in params.yaml, or a larger machine"
+
+
+def set_environment() -> None:
+    """Set what OpenMP and CUDA read when torch is imported; what a user has set stays."""
+    # threads that spin while they wait stall one another wherever another process has a core
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # the same bits on every stream
+
+
+def exit_status(name: str, work: Callable[[], object]) -> int:
+    """Do the work of a stage or command; what a user can mend ends in one line on stderr.
+
+    Args:
+        name: of the stage or command, which opens the line.
+        work: raises what goes wrong; an error that is nobody's but ours keeps its traceback.
+
+    Returns:
+        0, or 1 after an error, or 130 after Ctrl-C.
+    """
+    try:
+        work()
+    except UserError as error:
+        return complain(name, str(error))
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        return complain(name, f"disk full ({error}); free some")
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        return complain(name, f"{first_line(error) or 'out of memory'}: {SMALLER}")
+    except KeyboardInterrupt:
+        print(f"{name} interrupted: earlier outputs stand, run it again", file=sys.stderr)
+        return 130
+    return 0
+
+
+def complain(name: str, line: str) -> int:
+    """Print an error of a stage or command, and return the exit status for it."""
+    print(f"error in {name}: {line}", file=sys.stderr)
+    return 1
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether Python, NumPy, Arrow or CUDA says so; what a message mentions is no evidence."""
+    torch = sys.modules.get("torch")  # slow to import; without it there is no such error
+    if torch is None or isinstance(error, MemoryError):
+        return isinstance(error, MemoryError)
+    if isinstance(error, torch.AcceleratorError):
+        return getattr(error, "error_code", None) == CUDA_OUT_OF_MEMORY
+    return isinstance(error, torch.OutOfMemoryError)
