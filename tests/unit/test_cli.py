@@ -43,6 +43,7 @@ def ended(monkeypatch):
         monkeypatch.setattr(cli.importlib, "import_module", lambda name: module)
         with pytest.raises(SystemExit) as stop:
             cli.group().main(["profile", *arguments])
+        assert isinstance(stop.value.code, int)
         return stop.value.code
 
     return status
@@ -70,8 +71,8 @@ def test_a_command_says_what_its_arguments_are(name):
     command = cli.load(name)
     if hasattr(module, "parser"):
         pytest.skip("it reads its arguments itself")
-    assert command.help == module.__doc__.strip()
-    assert all(param.help for param in command.params), name
+    assert command.help == str(module.__doc__).strip()
+    assert all(getattr(param, "help", None) for param in command.params), name
 
 
 @pytest.mark.parametrize("arguments", [["profile", "--help"], ["profile", "-h"]])

@@ -9,7 +9,14 @@ import pytest
 
 from tests.conftest import ROOT, must
 
-FILES = ("pyproject.toml", "requirements.txt", "LICENSE", "README.md", "versions.yaml")
+FILES = (
+    "pyproject.toml",
+    "requirements.txt",
+    "LICENSE",
+    "README.md",
+    "params.yaml",
+    "versions.yaml",
+)
 
 
 def checkout(folder: Path) -> Path:
@@ -17,6 +24,7 @@ def checkout(folder: Path) -> Path:
     shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("*.egg-info"))
     for name in FILES:
         shutil.copy(ROOT / name, folder)
+    shutil.copytree(ROOT / "profiles", folder / "profiles")
     return folder
 
 

@@ -5,18 +5,15 @@ import re
 import signal
 import sys
 
-import numpy as np
 import pytest
 import torch
 
 import run
+from guess_or_recall import ending
 from guess_or_recall.commands import draw, sequence, tables
 from guess_or_recall.errors import UserError
-<<<<<<< HEAD
 from guess_or_recall.settings import versions
-=======
 from guess_or_recall.settings.yaml import read_yaml
->>>>>>> 22791df (The program gor: commands are listed by subject and imported when called; one place says how a program ends)
 from guess_or_recall.stages import features
 from tests.conftest import ROOT
 
@@ -88,7 +85,7 @@ def accelerator_error(code):
 )
 def test_out_of_memory_is_one_line(monkeypatch, capsys, error, said):
     assert ends(monkeypatch, fails(error)) == 1
-    assert capsys.readouterr().err == f"error in features: {said}: {run.ROOM}\n"
+    assert capsys.readouterr().err == f"error in features: {said}: {ending.SMALLER}\n"
 
 
 @pytest.mark.parametrize(
@@ -109,28 +106,6 @@ def test_ctrl_c_is_one_line(monkeypatch, capsys):
     assert ends(monkeypatch, lambda: signal.raise_signal(signal.SIGINT)) == 130
     line = "features interrupted: earlier outputs stand, run it again\n"
     assert capsys.readouterr() == ("", line)
-
-
-def test_a_model_that_does_not_fit_is_one_line(monkeypatch, capsys):
-    def grows():
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB\nmore")
-
-    assert ends(monkeypatch, grows) == 1
-    line = "error in features: CUDA out of memory. Tried to allocate 2 GiB: free some memory, "
-    assert capsys.readouterr().err.startswith(line)
-
-
-def test_an_array_that_does_not_fit_is_one_line(monkeypatch, capsys):
-    assert ends(monkeypatch, lambda: np.empty(2**62, np.uint8)) == 1
-    assert capsys.readouterr().err.startswith("error in features: Unable to allocate 4.00 EiB")
-
-
-def test_an_error_that_speaks_of_memory_keeps_its_traceback(monkeypatch):
-    def fails():
-        raise RuntimeError("this table is out of memory, and of order")
-
-    with pytest.raises(RuntimeError, match="of order"):
-        ends(monkeypatch, fails)
 
 
 def test_help_lists_the_stages_in_the_order_of_the_pipeline(monkeypatch, capsys):
