@@ -36,12 +36,12 @@ def test_the_tutorial(clone):
     """The model of the micro study stands for a user's model, its memorized texts for a corpus."""
     texts = pd.read_parquet(clone / "data/sequences/sequences.parquet").set_index("sequence_id")
     scores = pd.read_parquet(clone / "data/score/score.parquet").set_index("sequence_id")
-    memorized = texts[scores["memorization_score"] == 1]["text"]
+    memorized = texts["text"][scores["memorization_score"] == 1].tolist()
     shutil.copytree(clone / "data/model", clone / "my-model")
     (clone / "my-corpus/chapters").mkdir(parents=True)
     for number, text in texts["text"].items():
         (clone / f"my-corpus/chapters/{number}.txt").write_bytes(text.encode())
-    (clone / "my-corpus/letter.txt").write_bytes(memorized.iloc[0].encode() * 2)
+    (clone / "my-corpus/letter.txt").write_bytes(memorized[0].encode() * 2)
 
     [study] = commands("docs/tutorial.md", "2. Run the study")
     said = bash(clone, study)

@@ -1,18 +1,23 @@
 """README, docs and CONTRIBUTING name what exists, and quote the numbers that metrics/ holds."""
 
+import copy
 import re
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-import yaml
 
 from guess_or_recall.report.overview import DARK, LIGHT, overview
+from guess_or_recall.settings.params import Params
+from guess_or_recall.settings.profiles import overlay
+from guess_or_recall.settings.section import checked
+from guess_or_recall.settings.yaml import parse_yaml, read_yaml
+from guess_or_recall.taxonomy.trees import tree
 from tests.pages import PAGES, ROOT, Page, read_page
 from tests.quoted import ROW, renewed
 
-PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
+PIPELINE = read_yaml(ROOT / "dvc.yaml")["stages"]
+PARAMS = read_yaml(ROOT / "params.yaml")
 COMMANDS = {path.stem for path in (ROOT / "src/guess_or_recall/commands").glob("[a-z]*.py")}
 MADE = (
     "data/",
@@ -24,6 +29,7 @@ MADE = (
     ".dvc/config.local",
 )  # by runs and by users
 TOP = {path.name for path in ROOT.iterdir()}
+YAML = [block for path in PAGES for block in read_page(path).blocks if block.language == "yaml"]
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 
 
@@ -117,6 +123,22 @@ def test_parameters_that_are_named_exist(path):
         for part in key.split("."):
             assert isinstance(node, dict) and part in node, key
             node = node[part]
+
+
+@pytest.mark.parametrize("block", YAML, ids=lambda block: block.heading)
+def test_settings_that_are_shown_are_allowed(block):
+    """Laid over params.yaml; where they declare a taxonomy, it becomes the current one."""
+    shown = parse_yaml(block.text, block.heading)
+    params = copy.deepcopy(PARAMS)
+    overlay(params, shown)
+    params["taxonomy"] = next(iter(shown.get("taxonomies", ["guess"])))
+    current = checked(Params, params, block.heading)
+    assert len(tree(current.taxonomy, current.taxonomies).classes) >= 3
+
+
+def test_the_sweeps_of_the_paper_were_made_with_its_profile():
+    [block] = [block for block in YAML if block.heading == "The sweeps of the shipped model"]
+    assert parse_yaml(block.text, "docs") == read_yaml(ROOT / "profiles/paper.yaml")
 
 
 def is_file(name: str) -> bool:
