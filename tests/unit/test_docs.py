@@ -1,12 +1,14 @@
 """README, docs and CONTRIBUTING name what exists, and quote the numbers that metrics/ holds."""
 
 import copy
+import importlib
 import re
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from guess_or_recall.cli import COMMANDS, load
 from guess_or_recall.report.overview import DARK, LIGHT, overview
 from guess_or_recall.settings.params import Params
 from guess_or_recall.settings.profiles import overlay
@@ -18,7 +20,6 @@ from tests.quoted import ROW, renewed
 
 PIPELINE = read_yaml(ROOT / "dvc.yaml")["stages"]
 PARAMS = read_yaml(ROOT / "params.yaml")
-COMMANDS = {path.stem for path in (ROOT / "src/guess_or_recall/commands").glob("[a-z]*.py")}
 MADE = (
     "data/",
     ".scratch",
@@ -101,7 +102,26 @@ def test_files_that_are_named_exist(path):
 def test_stages_that_are_named_exist(path):
     for line in shell_lines(read_page(path)):
         for name in re.findall(r"src/run\.py ([a-z]+)", line):
-            assert name in [*PIPELINE, *COMMANDS], line
+            assert name in PIPELINE, line
+
+
+def test_commands_of_gor_and_their_options_exist(path):
+    for line in shell_lines(read_page(path)):
+        for name, rest in re.findall(r"\bgor ([a-z]+)([^#&;|`]*)", line):
+            assert name in COMMANDS, line
+            options = {option for known in load(name).params for option in known.opts} | {"--help"}
+            for option in re.findall(r"(?<=\s)-{1,2}[A-Za-z][\w-]*", rest):
+                assert option in options or is_argparse(name), line
+
+
+def is_argparse(name: str) -> bool:
+    """Whether a command reads its options itself, so that nothing knows them here."""
+    return hasattr(importlib.import_module(f"guess_or_recall.commands.{name}"), "parser")
+
+
+def test_every_command_of_gor_is_in_the_docs():
+    lines = "\n".join(line for path in PAGES for line in shell_lines(read_page(path)))
+    assert [name for name in COMMANDS if f"gor {name}" not in lines] == []
 
 
 def test_the_readme_lists_every_stage_in_order():
