@@ -1,5 +1,6 @@
 """The sequences that variants choose from, with the columns that expressions may name."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -37,15 +38,19 @@ def read_corpus() -> Corpus:
     return Corpus(candidates(), pooled, planted_kinds())
 
 
-def candidates() -> pd.DataFrame:
+def candidates(root: Path = Path()) -> pd.DataFrame:
     """Read what expressions may name: one row for each sequence, sorted by sequence_id.
+
+    Args:
+        root: folder of data/.
 
     Raises:
         UserError: the tables of sequences, score and features are not about the same sequences.
     """
     key = {"sequence_id": pa.int64()}
     frames = [
-        read_table(path, pa.schema(key | columns)).to_pandas() for path, columns in TABLES.items()
+        read_table(root / path, pa.schema(key | columns)).to_pandas()
+        for path, columns in TABLES.items()
     ]
     ids = frames[0].pop("sequence_id")
     assert ids.is_monotonic_increasing and ids.is_unique
