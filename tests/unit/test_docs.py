@@ -15,6 +15,7 @@ from guess_or_recall.settings.profiles import overlay
 from guess_or_recall.settings.section import checked
 from guess_or_recall.settings.yaml import parse_yaml, read_yaml
 from guess_or_recall.taxonomy.trees import tree
+from tests.dependencies import rewritten
 from tests.pages import PAGES, ROOT, Page, read_page
 from tests.quoted import ROW, renewed
 
@@ -190,6 +191,14 @@ def test_every_block_of_commands_is_run_by_a_test(path):
 
 def test_models_memorize_and_recite_is_a_class(path):
     assert not re.search(r"\brecit(es|ed|ing)\b", path.read_text())
+
+
+def test_the_command_of_contributing_writes_what_dvc_yaml_lists():
+    text = (ROOT / "dvc.yaml").read_text()
+    missing = "      - src/guess_or_recall/features/rouge.py\n"
+    assert rewritten(text) == text
+    assert missing in text
+    assert rewritten(text.replace(missing, "")) == text
 
 
 def test_the_overview_is_as_its_code_draws_it():
