@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +23,13 @@ from torch.utils.data import DataLoader, Dataset
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
-from guess_or_recall.attention.triangle import unpack
+from guess_or_recall.attention.triangle import packed_size, unpack
 from guess_or_recall.classifier.cnn import Architecture, initialised
 from guess_or_recall.classifier.grid import architectures, train_grid
+from guess_or_recall.classifier.samples import Sample
 from guess_or_recall.classifier.training import Recipe
 
-CLASSES = 3
+CLASSES, LENGTH = 3, 64
 EPOCHS = 3  # of the grid, as a study trains it; the plain loop, of even speed, trains one
 
 
@@ -47,9 +49,9 @@ class Patterns(Dataset):
         return unpack(self.pooled[row].float()), self.labels[row]
 
 
-def plain_module(architecture: Architecture, layers: int) -> nn.Module:
+def plain_module(architecture: Architecture, sample: Sample) -> nn.Module:
     """The CNN of torch.nn modules."""
-    cnn = initialised(architecture, layers, CLASSES, 0.5, 64, 0)
+    cnn = initialised(architecture, sample.layers, sample.classes, sample.length, 0.5, 0)
     return nn.Sequential(
         *(cnn.conv1, nn.ReLU(), nn.Dropout(), nn.MaxPool2d(2)),
         *(cnn.conv2, nn.ReLU(), nn.Dropout(), nn.MaxPool2d(2), nn.Flatten()),
@@ -57,17 +59,15 @@ def plain_module(architecture: Architecture, layers: int) -> nn.Module:
     )
 
 
-def train_plain(
-    pooled: dict, labels: np.ndarray, is_eval: np.ndarray, grid: list, device: torch.device
-) -> None:
+def train_plain(sample: Sample, grid: list[Architecture], device: torch.device) -> None:
     """One epoch of each CNN, and its evaluation."""
-    targets = torch.from_numpy(labels.astype(np.int64))
+    targets, is_eval = torch.from_numpy(sample.labels.astype(np.int64)), sample.is_eval
     for architecture in grid:
-        packed = torch.from_numpy(pooled[architecture.pooling])
-        module = plain_module(architecture, packed.shape[1]).to(device)
+        packed = torch.from_numpy(sample.pooled[architecture.pooling])
+        module = plain_module(architecture, sample).to(device)
         optimizer = torch.optim.AdamW(module.parameters(), lr=1e-3, weight_decay=0.1)
-        for patterns, wanted in DataLoader(Patterns(packed[~is_eval], targets[~is_eval]), 16, True):
-            loss = nn.functional.cross_entropy(module(patterns.to(device)), wanted.to(device))
+        for patterns, labels in DataLoader(Patterns(packed[~is_eval], targets[~is_eval]), 16, True):
+            loss = nn.functional.cross_entropy(module(patterns.to(device)), labels.to(device))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -77,13 +77,11 @@ def train_plain(
                 module(patterns.to(device)).argmax(-1).cpu()
 
 
-def train_together(
-    pooled: dict, labels: np.ndarray, is_eval: np.ndarray, grid: list, device: torch.device
-) -> None:
+def train_together(sample: Sample, grid: list[Architecture], device: torch.device) -> None:
     """Three epochs of the grid, and an evaluation after each."""
     with tempfile.TemporaryDirectory() as folder:
         recipe = Recipe(epochs=EPOCHS)
-        train_grid(pooled, labels, is_eval, CLASSES, grid, recipe, Path(folder), device)
+        train_grid(sample, grid, recipe, Path(folder), device)
 
 
 def seconds(work: Callable[[], None]) -> float:
@@ -95,49 +93,51 @@ def seconds(work: Callable[[], None]) -> float:
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    made = argparse.ArgumentParser(
+    line = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    made.add_argument("--layers", type=int, default=8, help="of the language model (default 8)")
-    made.add_argument("--samples", type=int, default=800, help="for training (default 800)")
-    made.add_argument("--device", default="cpu", help="cpu or cuda (default cpu)")
-    made.add_argument("--rounds", type=int, default=3, help="of both ways in turn (default 3)")
-    made.add_argument("--kernel", type=int, nargs="+", default=[6, 8])
-    made.add_argument("--features", type=int, nargs="+", default=[10, 16])
-    made.add_argument("--pooling", nargs="+", default=["mean", "max"], choices=["mean", "max"])
-    made.add_argument("--only-grid", action="store_true", help="leave out the plain loop")
-    return made
+    line.add_argument("--layers", type=int, default=8, help="of the language model (default 8)")
+    line.add_argument("--samples", type=int, default=800, help="for training (default 800)")
+    line.add_argument("--device", default="cpu", help="cpu or cuda (default cpu)")
+    line.add_argument("--rounds", type=int, default=3, help="of both ways in turn (default 3)")
+    line.add_argument("--kernel", type=int, nargs="+", default=[6, 8])
+    line.add_argument("--features", type=int, nargs="+", default=[10, 16])
+    line.add_argument("--pooling", nargs="+", default=["mean", "max"], choices=["mean", "max"])
+    line.add_argument("--only-grid", action="store_true", help="leave out the plain loop")
+    return line
+
+
+def random_sample(options: argparse.Namespace) -> Sample:
+    """Random attention of sequences of 64 tokens, a third of them for evaluation."""
+    random, n = np.random.default_rng(0), options.samples * 3 // 2
+    shape = n, options.layers, packed_size(LENGTH)
+    pooled = {
+        name: random.random(shape, np.float32).astype(np.float16)
+        for name in dict.fromkeys(options.pooling)
+    }
+    labels = (np.arange(n) % CLASSES).astype(np.int8)
+    return Sample(pooled, labels, np.arange(n) >= options.samples, CLASSES)
 
 
 def main() -> None:
     """Print one line of JSON."""
-    given = parser().parse_args()
-    random, n = np.random.default_rng(0), given.samples * 3 // 2
-    pooled = {
-        name: random.random((n, given.layers, 2080), np.float32).astype(np.float16)
-        for name in dict.fromkeys(given.pooling)
-    }
-    labels, is_eval = (np.arange(n) % CLASSES).astype(np.int8), np.arange(n) >= given.samples
-    grid = architectures(given.kernel, given.features, given.pooling)
-    ways = {"grid": train_together} | ({} if given.only_grid else {"plain": train_plain})
+    options = parser().parse_args()
+    sample = random_sample(options)
+    grid = architectures(options.kernel, options.features, options.pooling)
+    ways = {"grid": train_together} | ({} if options.only_grid else {"plain": train_plain})
     taken: dict[str, list[float]] = {name: [] for name in ways}
-    for name in [*ways] + [*ways] * given.rounds:  # the first of each warms up
-        taken[name].append(
-            seconds(
-                lambda way=ways[name]: way(
-                    pooled, labels, is_eval, grid, torch.device(given.device)
-                )
-            )
-        )
+    for name in [*ways] + [*ways] * options.rounds:  # the first of each warms up
+        work = partial(ways[name], sample, grid, torch.device(options.device))
+        taken[name].append(seconds(work))
     best = {name: min(times[1:]) for name, times in taken.items()}
     best["grid"] /= EPOCHS
-    found = {
-        f"{name}_samples_per_s": round(len(grid) * given.samples / best[name]) for name in best
-    }
+    row = {"cnns": len(grid), "layers": options.layers, "device": options.device}
+    for name in best:
+        row[f"{name}_samples_per_s"] = round(len(grid) * options.samples / best[name])
     if "plain" in best:
-        found["ratio"] = round(best["plain"] / best["grid"], 2)
-    found["default_seconds"] = round(best["grid"] * 6000 * 3 / given.samples)
-    print(json.dumps({"cnns": len(grid), "layers": given.layers, "device": given.device} | found))
+        row["ratio"] = round(best["plain"] / best["grid"], 2)
+    row["default_seconds"] = round(best["grid"] * 6000 * 3 / options.samples)
+    print(json.dumps(row))
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ def main() -> None:
     pooled = {p: random.random(shape, np.float32).astype(np.float16) for p in ("mean", "max")}
     labels = (np.arange(n) % CLASSES).astype(np.int8)
     grid = architectures(given.kernel, [10, 16], ["mean", "max"])
-    cnns = [Cnn(each, given.layers, CLASSES).eval().to(given.device) for each in grid]
+    cnns = [Cnn(each, given.layers, CLASSES, 64).eval().to(given.device) for each in grid]
     heads = torch.rand(given.layers, given.heads, LENGTH, LENGTH, device=given.device).tril()
     found = {"device": given.device, "layers": given.layers, "cnns": len(cnns), "sequences": n}
     formula(cnns, heads, 0)  # warms up

@@ -20,7 +20,7 @@ LAYERS, HEADS, LENGTH, CLASSES = 3, 4, 64, 3
 
 def random_cnn(pooling="mean", seed=0, classes=CLASSES):
     torch.manual_seed(seed)
-    return Cnn(Architecture(6, 4, pooling), LAYERS, classes).eval()
+    return Cnn(Architecture(6, 4, pooling), LAYERS, classes, LENGTH).eval()
 
 
 @pytest.fixture(scope="module")
@@ -187,11 +187,12 @@ def test_saved_cnns_that_do_not_fit_are_refused(tmp_path):
     )
     listed = {"kernel": 6, "features": 4, "pooling": "mean"}
     names = ["x", "y", "z"]
-    write_json(tmp_path / "cnns.json", {"grid": {"a": listed}, "classes": names, "layers": LAYERS})
+    described = {"grid": {"a": listed}, "classes": names, "length": LENGTH}
+    write_json(tmp_path / "cnns.json", described | {"layers": LAYERS})
     [loaded], classes = load_cnns(tmp_path, torch.device("cpu"))
     patterns = torch.rand(2, LAYERS, LENGTH, LENGTH)
     assert torch.equal(loaded(patterns), cnn(patterns))
     assert classes == names
-    write_json(tmp_path / "cnns.json", {"grid": {"a": listed}, "classes": names, "layers": 7})
+    write_json(tmp_path / "cnns.json", described | {"layers": 7})
     with pytest.raises(UserError, match="the weights of a do not fit"):
         load_cnns(tmp_path, torch.device("cpu"))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix as reference_confusion
 from sklearn.metrics import precision_recall_fscore_support
 
-from guess_or_recall.classifier.evaluate import view
+from guess_or_recall.classifier.assessment import summary
 from guess_or_recall.statistics.bootstrap import bootstrap_min_f1, draws
 from guess_or_recall.statistics.f1 import confusion_matrix, cross_entropy, scores
 from guess_or_recall.statistics.repeats import paired_t, t_interval
@@ -26,10 +26,10 @@ def test_by_hand():
     assert found.precision == pytest.approx([6 / 8, 3 / 8, 0])
     assert found.recall == pytest.approx([6 / 8, 3 / 4, 0])
     assert found.f1 == pytest.approx([0.75, 0.5, 0])
-    summary = found.summary()
-    assert summary["min_f1"] == 0
-    assert summary["mean_precision"] == pytest.approx((6 / 8 + 3 / 8) / 3)
-    assert summary["min_recall"] == 0
+    over_classes = found.summary()
+    assert over_classes["min_f1"] == 0
+    assert over_classes["mean_precision"] == pytest.approx((6 / 8 + 3 / 8) / 3)
+    assert over_classes["min_recall"] == 0
 
 
 def test_confusion_sums_over_cnns():
@@ -116,10 +116,10 @@ def test_interval_surrounds_and_repeats(seed, classes):
     random = np.random.default_rng(seed)
     actual = np.arange(200) % classes
     logits = random.standard_normal((2, 200, classes)) + 2 * np.eye(classes)[actual]
-    found = view(logits.astype(np.float32), actual, 200, seed)
+    found = summary(logits.astype(np.float32), actual, 200, seed)
     assert 0 <= found["min_f1_low"] <= found["min_f1"] + 0.05
     assert found["min_f1_low"] < found["min_f1_high"] <= 1
-    assert found == view(logits.astype(np.float32), actual, 200, seed)
+    assert found == summary(logits.astype(np.float32), actual, 200, seed)
 
 
 def test_coverage_of_the_interval():
@@ -137,9 +137,9 @@ def test_coverage_of_the_interval():
 
 def test_perfect_and_hopeless():
     actual = np.arange(12) % 3
-    perfect = view(9 * np.eye(3, dtype=np.float32)[actual][None], actual, 50, 0)
+    perfect = summary(9 * np.eye(3, dtype=np.float32)[actual][None], actual, 50, 0)
     assert perfect["min_f1"] == perfect["min_f1_low"] == perfect["mean_recall"] == 1
-    hopeless = view(np.tile(np.float32([1, 0, 0]), (1, 12, 1)), actual, 50, 0)
+    hopeless = summary(np.tile(np.float32([1, 0, 0]), (1, 12, 1)), actual, 50, 0)
     assert hopeless["min_f1"] == hopeless["min_f1_high"] == 0
     assert hopeless["mean_f1"] == pytest.approx(0.5 / 3)
 

@@ -115,12 +115,12 @@ def write_cnns(classes=tuple(CLASSES), layers=LAYERS):
     weights = {
         f"{one.name}/{name}": value
         for one in grid
-        for name, value in Cnn(one, layers, len(classes)).state_dict().items()
+        for name, value in Cnn(one, layers, len(classes), 64).state_dict().items()
     }
     Path("data/train").mkdir(parents=True, exist_ok=True)
     save_file(weights, "data/train/cnns.safetensors")
     listed = {one.name: asdict(one) for one in grid}
-    described = {"grid": listed, "classes": list(classes), "layers": layers}
+    described = {"grid": listed, "classes": list(classes), "layers": layers, "length": 64}
     write_json(Path("data/train/cnns.json"), described)
 
 

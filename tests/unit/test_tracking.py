@@ -18,7 +18,7 @@ START = f"""
 import sys, time
 sys.path.insert(0, {SOURCE!r})
 from pathlib import Path
-from guess_or_recall.report.tracking import tracked
+from guess_or_recall.report.tracking import Run, tracked
 ROW = {ROW!r}
 """
 
@@ -66,7 +66,7 @@ def test_curves():
 
 def test_offline_run_read_back(tmp_path):
     code = """
-with tracked("offline", "guess delta=5 rho=0.5", {"delta": 5}, Path()) as report:
+with tracked("offline", Run("guess delta=5 rho=0.5", {"delta": 5}, Path())) as report:
     report(ROW)
     report(ROW | {"cnn": "k8-f16-max", "train_loss": 0.5})
 """
@@ -87,7 +87,7 @@ with tracked("offline", "guess delta=5 rho=0.5", {"delta": 5}, Path()) as report
 
 def test_sigterm_finishes_the_run(tmp_path):
     code = """
-with tracked("offline", "n", {}, Path()) as report:
+with tracked("offline", Run("n", {}, Path())) as report:
     report(ROW)
     print("ready", flush=True)
     time.sleep(60)
@@ -106,7 +106,7 @@ with tracked("offline", "n", {}, Path()) as report:
 def test_work_that_is_taken_up_again_is_one_run_of_its_group(tmp_path):
     """A run killed with its first row, and the next attempt, which reports that row again."""
     code = """
-with tracked("offline", "n", {}, Path("elsewhere"), "train-1", GROUP) as report:
+with tracked("offline", Run("n", {}, Path("elsewhere"), "train-1", GROUP)) as report:
     report(ROW)
     print("ready", flush=True)
     time.sleep(SECONDS)
@@ -129,7 +129,7 @@ with tracked("offline", "n", {}, Path("elsewhere"), "train-1", GROUP) as report:
 def test_a_wandb_that_dies_stops_nothing(tmp_path):
     code = """
 import psutil
-with tracked("offline", "n", {}, Path()) as report:
+with tracked("offline", Run("n", {}, Path())) as report:
     report(ROW)
     for child in psutil.Process().children(recursive=True):
         child.kill()
@@ -154,7 +154,7 @@ print("trained")
 )
 def test_online_without_server_goes_on_offline(tmp_path, environment, said):
     code = """
-with tracked("online", "n", {}, Path()) as report:
+with tracked("online", Run("n", {}, Path())) as report:
     report(ROW)
 """
     begun = time.monotonic()
@@ -170,7 +170,7 @@ with tracked("online", "n", {}, Path()) as report:
 
 def test_disabled_writes_and_imports_nothing(tmp_path):
     code = """
-with tracked("disabled", "n", {}, Path()) as report:
+with tracked("disabled", Run("n", {}, Path())) as report:
     report(ROW)
 assert "wandb" not in sys.modules
 """

@@ -16,10 +16,13 @@ import yaml
 from safetensors.torch import load_file
 
 from guess_or_recall.attention.store import write_shard, write_view
-from guess_or_recall.attention.triangle import packed_size
-from guess_or_recall.classifier import evaluate, train
+from guess_or_recall.attention.triangle import packed_size, unpack
+from guess_or_recall.classifier import assessment
+from guess_or_recall.classifier.assessment import Evaluated, plotted
 from guess_or_recall.classifier.cnn import Architecture, Cnn
+from guess_or_recall.classifier.saved import load_cnns
 from guess_or_recall.errors import UserError
+from guess_or_recall.io import paths
 from guess_or_recall.io.files import content_hash
 from guess_or_recall.io.schemas import LABELS
 from guess_or_recall.io.tables import write_table
@@ -58,37 +61,42 @@ def write_params(folder, **changes):
 
 def write_labels(ids, labels, part):
     columns = [ids, labels, NAMES[labels], np.asarray(part, object)]
-    write_table(train.LABELS, pa.table(columns, schema=LABELS))
+    write_table(paths.LABELS, pa.table(columns, schema=LABELS))
 
 
 @pytest.fixture
 def workspace(tmp_path, monkeypatch):
-    """24 sequences with labels, in a store of 30."""
+    """24 sequences of 64 tokens with labels, in a store of 30."""
     monkeypatch.chdir(tmp_path)
     write_params(tmp_path)
+    write_study(64)
+    return tmp_path
+
+
+def write_study(length):
     random, stored = np.random.default_rng(0), np.arange(100, 400, 10)
-    pooled = random.random((2, 30, 3, packed_size(64)), np.float32).astype(np.float16)
+    pooled = random.random((2, 30, 3, packed_size(length)), np.float32).astype(np.float16)
     folder = Path("data/attention")
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     write_shard(folder / "shard-00000.h5", stored, pooled, {"model": "none"})
     write_view(folder, 1, {"model": "none"})
     rows = np.arange(24)
     part = np.where(rows < 12, "train", "eval")
     write_labels(stored[3:27], (rows % 3).astype(np.int8), part)
-    return tmp_path
+    return pooled[:, 3:27]
 
 
 def test_train_then_evaluate(workspace):
     train_stage.main()
     weights = load_file("data/train/cnns.safetensors")
-    cnn = Cnn(Architecture(6, 2, "max"), layers=3, classes=3)
+    cnn = Cnn(Architecture(6, 2, "max"), layers=3, classes=3, length=64)
     mine = {key: value for key, value in weights.items() if key.startswith("k6-f2-max/")}
     cnn.load_state_dict({key.removeprefix("k6-f2-max/"): value for key, value in mine.items()})
     logits = load_file("data/train/logits.safetensors")["logits"]
     assert logits.shape == (2, 2, 12, 3)
     described = json.loads(Path("data/train/cnns.json").read_text())
     assert described["classes"] == list(NAMES)
-    assert described["layers"] == 3
+    assert (described["layers"], described["length"]) == (3, 64)
     assert described["grid"]["k6-f2-max"] == {"kernel": 6, "features": 2, "pooling": "max"}
     history = pd.read_csv("data/train/history.csv")
     assert list(history.columns) == [
@@ -122,6 +130,21 @@ def check_predictions(logits):
     assert len(plotted) == 24
     last = confusion[confusion["epoch"] == "last"].set_index(["actual", "predicted"])["count"]
     assert plotted.value_counts().to_dict() == last[last > 0].to_dict()
+
+
+@pytest.mark.parametrize("length", [48, 100])
+def test_saved_cnns_of_other_lengths_give_their_logits_again(workspace, length):
+    """Of 32 + 16 and of 50 + 50 tokens."""
+    shutil.rmtree("data/attention")
+    pooled = write_study(length)
+    train_stage.main()
+    cnns, classes = load_cnns(Path("data/train"), torch.device("cpu"))
+    assert classes == list(NAMES)
+    logits = load_file("data/train/logits.safetensors")["logits"]
+    for index, (cnn, values) in enumerate(zip(cnns, pooled, strict=True)):
+        assert cnn.length == length
+        patterns = unpack(torch.from_numpy(values[12:]).float())
+        torch.testing.assert_close(cnn(patterns), logits[index, -1], rtol=1e-4, atol=1e-5)
 
 
 def test_same_bytes_twice(workspace):
@@ -179,50 +202,47 @@ def test_evaluate_refuses_logits_of_other_labels(workspace):
         evaluate_stage.main()
 
 
-def test_name_of_the_variant(tmp_path):
-    assert runs.variant_name(write_params(tmp_path)) == "guess delta=50 rho=0.5 seed=42"
-    changed = write_params(tmp_path, taxonomy="recite", rho_3="off")
-    assert runs.variant_name(changed) == "recite delta=50 rho=0.5 rho_3=off seed=42"
+def test_name_of_the_run(tmp_path):
+    """That of the variant, so without the thresholds that do not matter."""
+    assert runs.run_name(write_params(tmp_path)) == "guess rho=0.5 seed=42"
+    changed = write_params(tmp_path, taxonomy="recite-or-guess", rho_3="off")
+    assert runs.run_name(changed) == "recite-or-guess delta=50 rho_l=0.5 seed=42"
 
 
 def test_plotted_keeps_to_the_best_cnn_where_all_are_too_many(monkeypatch):
     actual = np.array([0, 1, 2], np.int8)
     logits = np.zeros((2, 1, 3, 3), np.float32)
     logits[1, 0] = np.eye(3)
-    monkeypatch.setattr(evaluate, "PLOTTED", 5)
-    found = evaluate.plotted(logits, actual, list(NAMES))
+    monkeypatch.setattr(assessment, "PLOTTED", 5)
+    found = plotted(Evaluated(["a", "b"], logits, np.arange(3), actual, list(NAMES)))
     assert found["predicted"].tolist() == found["actual"].tolist() == list(NAMES)
 
 
 def test_curves_are_reported_again_as_the_same_run_of_a_group(workspace):
     """What was trained without a group is in the sweep's, once; other variants stay."""
     code = """
-import sys, yaml
+import sys
 from guess_or_recall.settings.params import read_params
-from guess_or_recall.classifier import train
-from guess_or_recall.io.files import publish
 from guess_or_recall.report import runs
-params = read_params().model_copy(update={"delta": int(sys.argv[1])})
+from guess_or_recall.stages import train
+params = read_params().model_copy(update={"taxonomy": "recite", "delta": int(sys.argv[1])})
 params = params.model_copy(update={"train": params.train.model_copy(update={"wandb": "offline"})})
 if sys.argv[2:]:
     runs.report_again(params, sys.argv[2])
 else:
-    report = lambda: runs.reporting(params)
-    with train.trained(
-        params.train, train.LABELS, train.read_attention, report, quiet=True
-    ) as result:
-        publish(result, train.DATA / "train")
+    train.reporting = lambda: runs.reporting(params)
+    train.main()
 """
     environment = {key: value for key, value in os.environ.items() if "WANDB" not in key}
     for arguments in (["5"], ["50"], ["50", "rho"]):
         command = [sys.executable, "-c", code, *arguments]
         subprocess.run(command, check=True, env=environment, capture_output=True)
-    paths = list(workspace.glob("wandb/offline-run-*/run-*.wandb"))
-    assert sorted(map(group_of, paths), key=str) == [None, "rho"]
-    [own] = [path for path in paths if group_of(path) == "rho"]
-    lines = [json.loads(line) for line in inspect(own).splitlines()]
+    files = list(workspace.glob("wandb/offline-run-*/run-*.wandb"))
+    assert sorted(map(group_of, files), key=str) == [None, "rho"]
+    [run] = [path for path in files if group_of(path) == "rho"]
+    lines = [json.loads(line) for line in inspect(run).splitlines()]
     rows = [line["history"]["item"] for line in lines if line["type"] == "history"]
-    history = pd.read_csv(train.DATA / "train" / "history.csv").to_dict("records")
+    history = pd.read_csv(paths.HISTORY).to_dict("records")
     assert len(rows) == len(history) == 4
     for row, expected in zip(rows, history, strict=True):
         assert row[f"{expected['cnn']}/eval_loss"] == expected["eval_loss"]

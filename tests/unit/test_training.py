@@ -16,6 +16,10 @@ from guess_or_recall.attention.triangle import packed_size, unpack
 from guess_or_recall.classifier import training
 from guess_or_recall.classifier.cnn import Architecture, initialised
 from guess_or_recall.classifier.grid import architectures, train_grid
+from guess_or_recall.classifier.kernels.gpu import logits_together
+from guess_or_recall.classifier.kernels.recording import unchanged
+from guess_or_recall.classifier.samples import Sample
+from guess_or_recall.classifier.steps import stepper
 from guess_or_recall.classifier.training import Recipe
 from guess_or_recall.classifier.workers import shares
 from guess_or_recall.errors import UserError
@@ -48,7 +52,7 @@ def data(n=120, layers=2):
 
 def trained(grid, scratch, recipe=RECIPE, **options):
     scratch.mkdir(exist_ok=True)
-    return train_grid(*data(), 3, grid, recipe, scratch, **options)
+    return train_grid(Sample(*data(), 3), grid, recipe, scratch, **options)
 
 
 def same(one, other):
@@ -124,7 +128,7 @@ def test_against_a_plain_loop(tmp_path):
     pooled, labels, is_eval = data()
     squares = unpack(torch.from_numpy(pooled["mean"])).float()
     targets = torch.from_numpy(labels.astype(np.int64))
-    cnn = initialised(architecture, 2, 3, 0.0, LENGTH, recipe.seed)
+    cnn = initialised(architecture, 2, 3, LENGTH, 0.0, recipe.seed)
     optimizer = torch.optim.AdamW(cnn.parameters(), lr=1e-3, weight_decay=0.1)
     rows = np.flatnonzero(~is_eval)
     for epoch in range(2):
@@ -182,7 +186,8 @@ def test_error_in_one_thread_ends_all(tmp_path):
 @pytest.mark.parametrize("count", [1, 3, 8])
 def test_shares_hold_every_cnn_once(workers, count):
     trainees = [
-        training.trainee(each, 2, 3, LENGTH, RECIPE, torch.device("cpu")) for each in GRID[:count]
+        training.new_trainee(each, 2, 3, LENGTH, RECIPE, torch.device("cpu"))
+        for each in GRID[:count]
     ]
     groups = shares(trainees, workers)
     names = sorted(each.name for group in groups for each in group)
@@ -234,3 +239,76 @@ def wait_for_states(scratch, child):
         assert child.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.005)
+
+
+def stepped(trainees, packed, labels, optimizers):
+    """A step of CNNs that share their windows, as it is recorded on a GPU, here on the CPU."""
+    cnns = [trainee.cnn for trainee in trainees]
+    keeps = [
+        training.draw(training.dropout_bits(trainee, 0), trainee, len(labels))
+        for trainee in trainees
+    ]
+    logits = logits_together(cnns, packed, keeps)
+    losses = [F.cross_entropy(own, labels) for own in logits]
+    for cnn in cnns:
+        cnn.zero_grad()
+    torch.stack(losses).sum().backward()
+    for optimizer in optimizers:
+        optimizer.step()
+    return losses
+
+
+def batch_of_24():
+    pooled, labels, _ = data()
+    packed = torch.from_numpy(pooled["mean"][:24]).float()
+    return packed, torch.from_numpy(labels[:24].astype(np.int64))
+
+
+def new_trainees():
+    grid = [Architecture(4, features, "mean") for features in (2, 3)]
+    options = 2, 3, LENGTH, RECIPE, torch.device("cpu")
+    return [training.new_trainee(architecture, *options) for architecture in grid]
+
+
+def test_the_step_of_a_gpu_is_the_step_of_each_cnn_alone():
+    """Shared windows, one optimizer and the same dropout, against the step of a CPU."""
+    packed, labels = batch_of_24()
+    together, alone = new_trainees(), new_trainees()
+    square = unpack(packed).contiguous(memory_format=torch.channels_last)
+    optimizer = training.joint(together)
+    for _ in range(3):
+        losses = stepped(together, packed, labels, [optimizer])
+        step = stepper(alone, len(labels))(0)
+        expected = step({"mean": square}, labels)
+        torch.testing.assert_close(torch.stack(losses).detach(), expected, rtol=1e-4, atol=1e-5)
+    for one, other in zip(together, alone, strict=True):
+        pairs = zip(one.cnn.parameters(), other.cnn.parameters(), strict=True)
+        assert all(torch.allclose(*pair, rtol=1e-3, atol=1e-4) for pair in pairs)
+        assert {id(state) for state in one.optimizer.state.values()} <= {
+            id(state) for state in optimizer.state.values()
+        }  # what is saved after an epoch is what the joint optimizer left
+
+
+@pytest.mark.parametrize("steps_before", [0, 2])
+def test_a_rehearsed_step_leaves_no_trace(steps_before):
+    """Steps before a recording put weights, states and generators back."""
+    packed, labels = batch_of_24()
+    rehearsed, plain = new_trainees(), new_trainees()
+    optimizers = training.joint(rehearsed), training.joint(plain)
+    for trainees, optimizer in zip((rehearsed, plain), optimizers, strict=True):
+        for _ in range(steps_before):
+            stepped(trainees, packed, labels, [optimizer])
+    generator = torch.Generator().manual_seed(1)
+    position = generator.get_state()
+    with unchanged(optimizers[0], [generator]):
+        torch.rand(3, generator=generator)
+        for _ in range(2):
+            stepped(rehearsed, packed, labels, [optimizers[0]])
+        moved = rehearsed[0].cnn.conv1.weight
+        assert not torch.equal(moved, plain[0].cnn.conv1.weight)
+    assert torch.equal(generator.get_state(), position)
+    for trainees, optimizer in zip((rehearsed, plain), optimizers, strict=True):
+        stepped(trainees, packed, labels, [optimizer])
+    for one, other in zip(rehearsed, plain, strict=True):
+        states = one.cnn.state_dict(), other.cnn.state_dict()
+        assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())

@@ -1,13 +1,10 @@
 """The CNN that reads attention patterns, one input channel a layer of the language model."""
 
 import hashlib
-import math
-from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -39,7 +36,7 @@ class Architecture:
         """Name in every file, such as `k6-f10-mean`."""
         return f"k{self.kernel}-f{self.features}-{self.pooling}"
 
-    def sides(self, length: int = 64) -> tuple[int, int]:
+    def sides(self, length: int) -> tuple[int, int]:
         """Side of the square maps after the first and after the second max-pooling.
 
         Raises:
@@ -66,12 +63,21 @@ class Cnn(nn.Module):
         architecture: Architecture,
         layers: int,
         classes: int,
+        length: int,
         dropout: float = 0.5,
-        length: int = 64,
     ):
-        """Build the CNN with PyTorch's default initialisation (see `initialised`)."""
+        """Build the CNN with PyTorch's default initialisation (see `initialised`).
+
+        Args:
+            architecture: a cell of the grid.
+            layers: of the language model.
+            classes: number of classes.
+            length: tokens of a sequence, which is the side of a pattern.
+            dropout: probability that a value is dropped in training.
+        """
         super().__init__()
         self.architecture = architecture
+        self.layers = layers
         self.length = length
         self.scale = 1 / (1 - dropout)
         kernel, features = architecture.kernel, architecture.features
@@ -87,7 +93,7 @@ class Cnn(nn.Module):
     def forward(
         self, patterns: Float[Tensor, "batch layers query key"], keeps: Keeps | None = None
     ) -> Float[Tensor, "batch classes"]:
-        """Logits; `keeps` are given in training only."""
+        """Logits; `keeps` is for training only."""
         return self.after_conv1(self.conv1(patterns), keeps)
 
     def after_conv1(
@@ -100,7 +106,7 @@ class Cnn(nn.Module):
         return self.head(maps, keeps)
 
     def shrink(self, maps: Tensor, keep: Tensor | None, side: int) -> Tensor:
-        """Dropout and max-pooling; the odd last row and column, never pooled, is cut before."""
+        """Dropout and max-pooling, which leaves out an odd last row and column."""
         if keep is not None:
             maps = maps[..., : 2 * side, : 2 * side] * (keep * self.scale)
         return F.max_pool2d(maps, 2)
@@ -128,47 +134,16 @@ def exact(device: torch.device) -> AbstractContextManager:
     )
 
 
-def derived_seed(seed: int, *what: object) -> int:
+def derived_seed(seed: int, *purpose: object) -> int:
     """Seed of one random stream: the same whatever else is drawn beside it."""
-    digest = hashlib.sha256(repr((seed, *what)).encode()).digest()
+    digest = hashlib.sha256(repr((seed, *purpose)).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 
 def initialised(
-    architecture: Architecture, layers: int, classes: int, dropout: float, length: int, seed: int
+    architecture: Architecture, layers: int, classes: int, length: int, dropout: float, seed: int
 ) -> Cnn:
     """Make a CNN whose first weights depend on `seed` and its own name, not on the grid."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derived_seed(seed, "weights", architecture.name))
-        return Cnn(architecture, layers, classes, dropout, length)
-
-
-def draw_keeps(bits: np.random.BitGenerator, cnn: Cnn, batch: int, dropout: float) -> Keeps | None:
-    """Draw the dropout of one batch; its rate is exact to 1/32,768."""
-    if not dropout:
-        return None
-    shapes = cnn.keep_shapes(batch)
-    sizes = [math.prod(shape) for shape in shapes]
-    words = torch.from_numpy(bits.random_raw(-(-sum(sizes) // 4)).view(np.int16))
-    words &= 32767
-    words -= round((1 - dropout) * 32768)  # negative where kept; comparisons are slower
-    kept = ((words >> 15) & 1).float()
-    return arrange(kept[: sum(sizes)].split(sizes), shapes)
-
-
-def draw_keeps_cuda(
-    generator: torch.Generator, cnn: Cnn, batch: int, dropout: float
-) -> Keeps | None:
-    """Draw the dropout of one batch on the generator's device."""
-    if not dropout:
-        return None
-    shapes = cnn.keep_shapes(batch)
-    sizes = [math.prod(shape) for shape in shapes]
-    drawn = torch.rand(sum(sizes), generator=generator, device=generator.device)
-    return arrange((drawn >= dropout).float().split(sizes), shapes)
-
-
-def arrange(parts: Sequence[Tensor], shapes: list[tuple[int, ...]]) -> Keeps:
-    """Give flat draws their shapes; maps become channels-last tensors."""
-    first, second, hidden = (part.view(shape) for part, shape in zip(parts, shapes, strict=True))
-    return Keeps(first.permute(0, 3, 1, 2), second.permute(0, 3, 1, 2), hidden)
+        return Cnn(architecture, layers, classes, length, dropout)

@@ -13,15 +13,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float16, Int8
+from jaxtyping import Float
 from torch import Tensor
 from tqdm import tqdm
 
-from guess_or_recall.attention.triangle import length_of
 from guess_or_recall.classifier import training
 from guess_or_recall.classifier.cnn import Architecture, exact
-from guess_or_recall.classifier.kernels.steps import Step, stepper
-from guess_or_recall.classifier.samples import Samples, prepare
+from guess_or_recall.classifier.kernels.recording import Step
+from guess_or_recall.classifier.samples import Batches, Sample, batches_of
+from guess_or_recall.classifier.steps import stepper
 from guess_or_recall.classifier.training import Recipe, Trainee
 from guess_or_recall.classifier.workers import in_parallel, shares
 from guess_or_recall.errors import UserError
@@ -65,17 +65,14 @@ def architectures(kernel: list[int], features: list[int], pooling: list[str]) ->
         UserError: a CNN stands in it twice.
     """
     grid = [Architecture(*values) for values in product(kernel, features, pooling)]
-    for each in grid:
-        if grid.count(each) > 1:
-            raise UserError(f"train.grid holds {each.name} twice: list every value once")
+    for architecture in grid:
+        if grid.count(architecture) > 1:
+            raise UserError(f"train.grid holds {architecture.name} twice: list every value once")
     return grid
 
 
 def train_grid(
-    pooled: dict[str, Float16[np.ndarray, "n layers packed"]],
-    labels: Int8[np.ndarray, " n"],
-    is_eval: Bool[np.ndarray, " n"],
-    classes: int,
+    sample: Sample,
     grid: list[Architecture],
     recipe: Recipe,
     scratch: Path,
@@ -86,10 +83,7 @@ def train_grid(
     """Train every CNN of the grid and evaluate it after each epoch.
 
     Args:
-        pooled: head-pooled attention of the poolings that the grid uses, lower triangles.
-        labels: class of every sample, from 0.
-        is_eval: whether a sample is for evaluation, not for training.
-        classes: number of classes.
+        sample: what they are trained and evaluated on, with the poolings that the grid uses.
         grid: the CNNs.
         recipe: how to train them.
         scratch: folder for the state after each epoch; what it holds is taken up.
@@ -98,29 +92,26 @@ def train_grid(
         quiet: whether to show no progress bar.
     """
     device = device or torch.device("cpu")
-    samples = prepare(pooled, labels, is_eval, device)
-    layers, packed = pooled[grid[0].pooling].shape[1:]
-    trainees = [
-        training.trainee(each, layers, classes, length_of(packed), recipe, device) for each in grid
-    ]
-    for each in trainees:
-        training.restore(each, scratch)
+    batches, shape = batches_of(sample, device), (sample.layers, sample.classes, sample.length)
+    trainees = [training.new_trainee(architecture, *shape, recipe, device) for architecture in grid]
+    for trainee in trainees:
+        training.restore(trainee, scratch)
     workers = 1 if device.type == "cuda" else torch.get_num_threads()
-    with exact(device), progress(trainees, len(samples.train), quiet) as bar:
+    with exact(device), progress(trainees, len(batches.train), quiet) as bar:
         watch = Watch(bar, report)
 
         def job(group: list[Trainee], stop: threading.Event) -> None:
-            train_group(group, samples, scratch, watch, stop)
+            train_group(group, batches, scratch, watch, stop)
 
         in_parallel(job, shares(trainees, workers), workers)
-    return gather(trainees, samples)
+    return gather(trainees, batches)
 
 
 def progress(trainees: list[Trainee], samples: int, quiet: bool) -> tqdm:
     """A bar over the steps of all CNNs, begun at what is done."""
     recipe = trainees[0].recipe
     steps = training.steps_in(samples, recipe.batch)
-    done = sum(len(each.losses) for each in trainees) * steps
+    done = sum(len(trainee.losses) for trainee in trainees) * steps
     total = len(trainees) * recipe.epochs * steps
     name = f"train {len(trainees)} CNNs"
     return tqdm(total=total, initial=done, desc=name, unit="step", disable=quiet)
@@ -128,7 +119,7 @@ def progress(trainees: list[Trainee], samples: int, quiet: bool) -> tqdm:
 
 def train_group(
     group: list[Trainee],
-    samples: Samples,
+    batches: Batches,
     scratch: Path,
     watch: Watch,
     stop: threading.Event,
@@ -136,99 +127,99 @@ def train_group(
     """Train some CNNs, epoch by epoch, each from the epoch where it stands."""
     members, begin = [], None
     for epoch in range(group[0].recipe.epochs):
-        for each in group:
-            if len(each.losses) > epoch:
-                watch.finished(history_row(each, epoch, samples.actual))
-        before, members = members, [each for each in group if len(each.losses) == epoch]
+        for trainee in group:
+            if len(trainee.losses) > epoch:
+                watch.finished(history_row(trainee, epoch, batches.actual))
+        before, members = members, [trainee for trainee in group if len(trainee.losses) == epoch]
         if not members:
             continue
         if begin is None or members != before:
             begin = stepper(members, members[0].recipe.batch)
-        losses = train_epoch(members, epoch, begin(epoch), samples, watch, stop)
+        losses = train_epoch(members, epoch, begin(epoch), batches, watch, stop)
         if losses is None:
             return
-        finish_epoch(members, losses, samples, scratch, watch)
+        finish_epoch(members, losses, batches, scratch, watch)
 
 
 def train_epoch(
     members: list[Trainee],
     epoch: int,
     step: Step,
-    samples: Samples,
+    batches: Batches,
     watch: Watch,
     stop: threading.Event,
 ) -> list[float] | None:
     """One epoch: the mean loss of each CNN, or None if it was stopped."""
     recipe, poolings = members[0].recipe, poolings_of(members)
-    order = training.epoch_order(len(samples.train), recipe.seed, epoch)
-    batches = samples.rows(samples.train[order]).split(recipe.batch)
+    order = training.epoch_order(len(batches.train), recipe.seed, epoch)
+    parts = batches.rows(batches.train[order]).split(recipe.batch)
     losses = []
-    for rows in batches:
+    for rows in parts:
         if stop.is_set():
             return None
-        labels = samples.labels[rows].to(samples.device)
-        losses.append(step(samples.patterns(poolings, rows), labels))
+        labels = batches.labels[rows].to(batches.device)
+        losses.append(step(batches.patterns(poolings, rows), labels))
         watch.stepped(losses)
-    weights = np.array([len(rows) for rows in batches]) / len(order)
+    weights = np.array([len(rows) for rows in parts]) / len(order)
     columns = torch.stack(losses, 1).double().cpu().numpy()
     return [float(weights @ column) for column in columns]  # one by one: bits as if alone
 
 
 def finish_epoch(
-    members: list[Trainee], losses: list[float], samples: Samples, scratch: Path, watch: Watch
+    members: list[Trainee], losses: list[float], batches: Batches, scratch: Path, watch: Watch
 ) -> None:
     """Evaluate some CNNs after an epoch, and keep what they are and gave."""
-    for each, loss, logits in zip(members, losses, evaluate(members, samples), strict=True):
-        each.losses.append(loss)
-        each.logits.append(logits)
-        training.save(each, scratch)
-        watch.finished(history_row(each, len(each.losses) - 1, samples.actual))
+    for trainee, loss, logits in zip(members, losses, evaluate(members, batches), strict=True):
+        trainee.losses.append(loss)
+        trainee.logits.append(logits)
+        training.save(trainee, scratch)
+        watch.finished(history_row(trainee, len(trainee.losses) - 1, batches.actual))
 
 
 def poolings_of(members: list[Trainee]) -> list[str]:
     """The poolings that some CNNs read."""
-    return list(dict.fromkeys(each.cnn.architecture.pooling for each in members))
+    return list(dict.fromkeys(trainee.cnn.architecture.pooling for trainee in members))
 
 
 @torch.no_grad()
-def evaluate(members: list[Trainee], samples: Samples) -> list[Float[Tensor, "eval classes"]]:
+def evaluate(members: list[Trainee], batches: Batches) -> list[Float[Tensor, "eval classes"]]:
     """Logits of the evaluation part, of every CNN, on the CPU."""
-    found: dict[str, list[Tensor]] = {each.name: [] for each in members}
-    for rows in samples.rows(samples.eval).split(training.EVAL_BATCH):
-        patterns = samples.patterns(poolings_of(members), rows)
+    parts: dict[str, list[Tensor]] = {trainee.name: [] for trainee in members}
+    for rows in batches.rows(batches.eval).split(training.EVAL_BATCH):
+        patterns = batches.patterns(poolings_of(members), rows)
         for group in training.kin(members):
-            cnns, pooling = [each.cnn for each in group], group[0].cnn.architecture.pooling
+            cnns, pooling = [kin.cnn for kin in group], group[0].cnn.architecture.pooling
             logits = training.forward(cnns, patterns[pooling], [None] * len(cnns))
-            for each, part in zip(group, logits, strict=True):
-                found[each.name].append(part)
-    return [torch.cat(found[each.name]).cpu() for each in members]
+            for trainee, part in zip(group, logits, strict=True):
+                parts[trainee.name].append(part)
+    return [torch.cat(parts[trainee.name]).cpu() for trainee in members]
 
 
 def history_row(trainee: Trainee, epoch: int, actual: np.ndarray) -> dict:
     """What one epoch of one CNN gave."""
     logits = trainee.logits[epoch].numpy()
     predicted = logits.argmax(-1)
-    found = scores(confusion_matrix(actual, predicted, logits.shape[-1]))
+    of_classes = scores(confusion_matrix(actual, predicted, logits.shape[-1]))
     return {
         "cnn": trainee.name,
         "epoch": epoch + 1,
         "train_loss": trainee.losses[epoch],
         "eval_loss": float(cross_entropy(logits, actual).mean()),
         "eval_accuracy": float((predicted == actual).mean()),
-        "min_f1": float(found.f1.min()),
+        "min_f1": float(of_classes.f1.min()),
     }
 
 
-def gather(trainees: list[Trainee], samples: Samples) -> Trained:
+def gather(trainees: list[Trainee], batches: Batches) -> Trained:
     """Weights, logits and history in the order of the grid."""
     weights = {
-        each.name: {name: value.cpu() for name, value in each.cnn.state_dict().items()}
-        for each in trainees
+        trainee.name: {name: value.cpu() for name, value in trainee.cnn.state_dict().items()}
+        for trainee in trainees
     }
-    logits = torch.stack([torch.stack(each.logits) for each in trainees]).numpy()
+    logits = torch.stack([torch.stack(trainee.logits) for trainee in trainees]).numpy()
     history = [
-        history_row(each, epoch, samples.actual)
-        for each in trainees
-        for epoch in range(len(each.losses))
+        history_row(trainee, epoch, batches.actual)
+        for trainee in trainees
+        for epoch in range(len(trainee.losses))
     ]
     return Trained(weights, logits, history)

@@ -1,20 +1,40 @@
 """What the CNNs read: packed attention in memory, made square batch by batch."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float16, Int8, Int64
 from torch import Tensor
 
-from guess_or_recall.attention.triangle import unpack
+from guess_or_recall.attention.triangle import length_of, unpack
 
 Patterns = dict[str, Float[Tensor, "batch layers *pattern"]]  # of each pooling
 
 
+class Sample(NamedTuple):
+    """The sequences of one variant: their attention, classes and parts."""
+
+    pooled: dict[str, Float16[np.ndarray, "n layers packed"]]  # lower triangles of each pooling
+    labels: Int8[np.ndarray, " n"]  # from 0
+    is_eval: Bool[np.ndarray, " n"]  # for evaluation, not for training
+    classes: int
+
+    @property
+    def layers(self) -> int:
+        """Layers of the language model."""
+        return next(iter(self.pooled.values())).shape[1]
+
+    @property
+    def length(self) -> int:
+        """Tokens of a sequence."""
+        return length_of(next(iter(self.pooled.values())).shape[2])
+
+
 @dataclass(frozen=True)
-class Samples:
-    """Attention of each pooling (on the device, if it fits there), classes and parts."""
+class Batches:
+    """A sample as batches are taken from it: on the device, if it fits there."""
 
     pooled: dict[str, Float16[Tensor, "n layers packed"]]
     labels: Int64[Tensor, " n"]  # where `pooled` is
@@ -23,19 +43,19 @@ class Samples:
     device: torch.device
 
     def patterns(self, poolings: list[str], rows: Int64[Tensor, " batch"]) -> Patterns:
-        """Patterns of some samples in float32: packed on a GPU, channels-last squares on a CPU."""
-        found = {name: self.pooled[name][rows].to(self.device).float() for name in poolings}
+        """Patterns of some sequences, float32: packed on a GPU, channels-last squares on a CPU."""
+        packed = {name: self.pooled[name][rows].to(self.device).float() for name in poolings}
         if self.device.type == "cuda":
-            return found
-        squares = {name: unpack(packed) for name, packed in found.items()}
+            return packed
+        squares = {name: unpack(triangles) for name, triangles in packed.items()}
         return {
             name: square.contiguous(memory_format=torch.channels_last)
             for name, square in squares.items()
         }
 
-    def rows(self, which: Int64[np.ndarray, " k"]) -> Int64[Tensor, " k"]:
+    def rows(self, numbers: Int64[np.ndarray, " k"]) -> Int64[Tensor, " k"]:
         """Row numbers, where `pooled` is."""
-        return torch.from_numpy(which).to(self.labels.device)
+        return torch.from_numpy(numbers).to(self.labels.device)
 
     @property
     def actual(self) -> Int64[np.ndarray, " eval"]:
@@ -43,17 +63,13 @@ class Samples:
         return self.labels.cpu().numpy()[self.eval]
 
 
-def prepare(
-    pooled: dict[str, Float16[np.ndarray, "n layers packed"]],
-    labels: Int8[np.ndarray, " n"],
-    is_eval: Bool[np.ndarray, " n"],
-    device: torch.device,
-) -> Samples:
-    """Put the samples on the device if they fit; else batches go there one by one."""
-    tensors = {name: torch.from_numpy(values) for name, values in pooled.items()}
-    wanted = torch.from_numpy(labels.astype(np.int64))
-    needed = sum(tensor.nbytes for tensor in tensors.values())
+def batches_of(sample: Sample, device: torch.device) -> Batches:
+    """Put a sample on the device if it fits; else batches go there one by one."""
+    pooled = {name: torch.from_numpy(values) for name, values in sample.pooled.items()}
+    labels = torch.from_numpy(sample.labels.astype(np.int64))
+    needed = sum(tensor.nbytes for tensor in pooled.values())
     if device.type == "cuda" and needed < 0.7 * torch.cuda.mem_get_info(device)[0]:
-        tensors = {name: tensor.to(device) for name, tensor in tensors.items()}
-        wanted = wanted.to(device)
-    return Samples(tensors, wanted, np.flatnonzero(~is_eval), np.flatnonzero(is_eval), device)
+        pooled = {name: tensor.to(device) for name, tensor in pooled.items()}
+        labels = labels.to(device)
+    train, evaluation = np.flatnonzero(~sample.is_eval), np.flatnonzero(sample.is_eval)
+    return Batches(pooled, labels, train, evaluation, device)

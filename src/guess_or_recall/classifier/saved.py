@@ -1,15 +1,27 @@
-"""The trained CNNs of a study, read back from data/train."""
+"""The trained CNNs of a study, as files of data/train."""
 
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from guess_or_recall.classifier.cnn import Architecture, Cnn
 from guess_or_recall.errors import UserError
+from guess_or_recall.io import paths
 from guess_or_recall.io.files import existing, read_json
 
 SEPARATOR = "/"  # between the name of a CNN and of its parameter, in cnns.safetensors
+
+
+def save_weights(path: Path, weights: dict[str, dict[str, Tensor]]) -> None:
+    """Write the weights of CNNs, CNN -> parameter -> value."""
+    flat = {
+        f"{cnn}{SEPARATOR}{name}": value.contiguous()
+        for cnn, parameters in weights.items()
+        for name, value in parameters.items()
+    }
+    save_file(flat, path)
 
 
 def load_cnns(folder: Path, device: torch.device) -> tuple[list[Cnn], list[str]]:
@@ -18,21 +30,22 @@ def load_cnns(folder: Path, device: torch.device) -> tuple[list[Cnn], list[str]]
     Raises:
         UserError: a file is missing, or the weights are of other CNNs than cnns.json lists.
     """
-    listed = read_json(folder / "cnns.json")
-    weights = load_file(existing(folder / "cnns.safetensors"), device=str(device))
-    found = []
-    for name, values in listed["grid"].items():
-        cnn = Cnn(Architecture(**values), listed["layers"], len(listed["classes"])).to(device)
-        own = {
-            key.removeprefix(name + SEPARATOR): value
+    described = read_json(folder / paths.CNNS.name)
+    weights = load_file(existing(folder / paths.WEIGHTS.name), device=str(device))
+    shape = described["layers"], len(described["classes"]), described["length"]
+    cnns = []
+    for name, values in described["grid"].items():
+        cnn, start = Cnn(Architecture(**values), *shape).to(device), name + SEPARATOR
+        parameters = {
+            key.removeprefix(start): value
             for key, value in weights.items()
-            if key.startswith(name + SEPARATOR)
+            if key.startswith(start)
         }
         try:
-            cnn.load_state_dict(own)
+            cnn.load_state_dict(parameters)
         except RuntimeError:
             raise UserError(
                 f"{folder}: the weights of {name} do not fit cnns.json: dvc repro train"
             ) from None
-        found.append(cnn.eval().requires_grad_(False))
-    return found, listed["classes"]
+        cnns.append(cnn.eval().requires_grad_(False))
+    return cnns, described["classes"]

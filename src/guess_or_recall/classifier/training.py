@@ -1,4 +1,4 @@
-"""Training one CNN: a step, an evaluation, and its state on disk after every epoch."""
+"""A CNN in training: its recipe, gradients and dropout, and its state on disk after every epoch."""
 
 import math
 from dataclasses import dataclass, field
@@ -10,17 +10,9 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from guess_or_recall.classifier.cnn import (
-    Architecture,
-    Cnn,
-    Keeps,
-    derived_seed,
-    draw_keeps,
-    draw_keeps_cuda,
-    initialised,
-)
-from guess_or_recall.classifier.kernels import cpu as fast
-from guess_or_recall.classifier.kernels import gpu as windows
+from guess_or_recall.classifier.cnn import Architecture, Cnn, Keeps, derived_seed, initialised
+from guess_or_recall.classifier.dropout import draw_keeps, draw_keeps_on_device
+from guess_or_recall.classifier.kernels import cpu, gpu
 from guess_or_recall.io.checkpoint import load_checkpoint, save_checkpoint
 
 EVAL_BATCH = 64
@@ -59,7 +51,7 @@ class Trainee:
         return self.cnn.linear2.weight.device
 
 
-def trainee(
+def new_trainee(
     architecture: Architecture,
     layers: int,
     classes: int,
@@ -68,8 +60,8 @@ def trainee(
     device: torch.device,
 ) -> Trainee:
     """Make an untrained CNN with its optimizer."""
-    seed, dropout = recipe.seed, recipe.dropout
-    cnn = initialised(architecture, layers, classes, dropout, length, seed).to(device)
+    shape = layers, classes, length
+    cnn = initialised(architecture, *shape, recipe.dropout, recipe.seed).to(device)
     return Trainee(cnn, adamw(list(cnn.parameters()), recipe), recipe)
 
 
@@ -85,11 +77,11 @@ def adamw(parameters: list[torch.nn.Parameter], recipe: Recipe) -> torch.optim.A
 
 
 def joint(members: list[Trainee]) -> torch.optim.AdamW:
-    """One optimizer for several CNNs, a step of it is one kernel; each keeps its own state."""
-    together = adamw([one for each in members for one in each.cnn.parameters()], members[0].recipe)
-    for each in members:
-        for parameter in each.cnn.parameters():
-            together.state[parameter] = each.optimizer.state[parameter]
+    """One optimizer for several CNNs, whose step is one kernel; its states are those of theirs."""
+    pairs = [(trainee, value) for trainee in members for value in trainee.cnn.parameters()]
+    together = adamw([parameter for _, parameter in pairs], members[0].recipe)
+    for trainee, parameter in pairs:
+        together.state[parameter] = trainee.optimizer.state[parameter]
     return together
 
 
@@ -108,7 +100,7 @@ def draw(
 ) -> Keeps | None:
     """Dropout of the next batch."""
     if isinstance(source, torch.Generator):
-        return draw_keeps_cuda(source, trainee.cnn, batch, trainee.recipe.dropout)
+        return draw_keeps_on_device(source, trainee.cnn, batch, trainee.recipe.dropout)
     return draw_keeps(source, trainee.cnn, batch, trainee.recipe.dropout)
 
 
@@ -117,17 +109,17 @@ def forward(
 ) -> list[Float[Tensor, "batch classes"]]:
     """Logits of CNNs that can be kin, by the way that is fastest on the device."""
     if patterns.device.type == "cuda":
-        return windows.logits_together(cnns, patterns, keeps)
-    return [fast.logits(cnn, patterns, keep) for cnn, keep in zip(cnns, keeps, strict=True)]
+        return gpu.logits_together(cnns, patterns, keeps)
+    return [cpu.logits(cnn, patterns, keep) for cnn, keep in zip(cnns, keeps, strict=True)]
 
 
 def kin(members: list[Trainee]) -> list[list[Trainee]]:
     """Group CNNs that share their first convolution: on a GPU, of one kernel and pooling."""
     groups: dict[object, list[Trainee]] = {}
-    for each in members:
-        own = each.cnn.architecture
-        shared = (own.kernel, own.pooling) if each.device.type == "cuda" else own
-        groups.setdefault(shared, []).append(each)
+    for trainee in members:
+        cell = trainee.cnn.architecture
+        shared = (cell.kernel, cell.pooling) if trainee.device.type == "cuda" else cell
+        groups.setdefault(shared, []).append(trainee)
     return list(groups.values())
 
 
@@ -138,10 +130,10 @@ def gradients(
     keeps: list[Keeps | None],
 ) -> list[Float[Tensor, ""]]:
     """Gradients of the cross-entropy of some kin; returns the losses, on the device."""
-    found = forward([each.cnn for each in group], patterns, keeps)
-    losses = [F.cross_entropy(logits, labels) for logits in found]
-    for each in group:
-        each.cnn.zero_grad()
+    cnns = [trainee.cnn for trainee in group]
+    losses = [F.cross_entropy(logits, labels) for logits in forward(cnns, patterns, keeps)]
+    for cnn in cnns:
+        cnn.zero_grad()
     torch.stack(losses).sum().backward()
     return [loss.detach() for loss in losses]
 

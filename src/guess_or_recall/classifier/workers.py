@@ -14,11 +14,13 @@ def shares(trainees: list[Trainee], workers: int) -> list[list[Trainee]]:
     """Split the grid for the workers, so that a share reads one pooling where there are several."""
     if workers == 1:
         return [trainees]
-    names = dict.fromkeys(each.cnn.architecture.pooling for each in trainees)
-    parts = math.ceil(workers / len(names))
+    poolings = [trainee.cnn.architecture.pooling for trainee in trainees]
+    distinct = dict.fromkeys(poolings)
+    parts = math.ceil(workers / len(distinct))
     groups = []
-    for pooling in names:
-        members = [each for each in trainees if each.cnn.architecture.pooling == pooling]
+    for name in distinct:
+        pairs = zip(trainees, poolings, strict=True)
+        members = [trainee for trainee, pooling in pairs if pooling == name]
         groups += deal(sorted(members, key=cost, reverse=True), parts)
     return groups
 

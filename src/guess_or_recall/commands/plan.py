@@ -25,7 +25,8 @@ from guess_or_recall.attention.extract import bytes_of_sequence
 from guess_or_recall.attention.triangle import packed_size
 from guess_or_recall.classifier.cnn import initialised
 from guess_or_recall.classifier.grid import architectures, train_grid
-from guess_or_recall.classifier.train import recipe_of
+from guess_or_recall.classifier.result import recipe_of
+from guess_or_recall.classifier.samples import Sample
 from guess_or_recall.corpus.semantic_filters import MEMORIES, PILE
 from guess_or_recall.device import device
 from guess_or_recall.errors import UserError, first_line
@@ -195,7 +196,7 @@ def bytes_of(params: Params, shape: Shape, needs: Needs, weights: int) -> dict[s
 
 def weights_of(grid: list, layers: int, classes: int) -> int:
     """Parameters of all CNNs."""
-    made = [initialised(each, layers, classes, 0.5, LENGTH, 0) for each in grid]
+    made = [initialised(each, layers, classes, LENGTH, 0.5, 0) for each in grid]
     return sum(weight.numel() for cnn in made for weight in cnn.parameters())
 
 
@@ -210,8 +211,8 @@ def cnn_rate(params: Params, layers: int) -> float:
     recipe = recipe_of(params.train.model_copy(update={"epochs": 2}))
     with tempfile.TemporaryDirectory() as folder:
         report = lambda row: times.append((row["epoch"], time.perf_counter()))  # noqa: E731
-        arguments = (pooled, labels, is_eval, 3, grid, recipe, Path(folder), device(), report)
-        train_grid(*arguments, quiet=True)
+        sample = Sample(pooled, labels, is_eval, 3)
+        train_grid(sample, grid, recipe, Path(folder), device(), report, quiet=True)
     first = max(moment for epoch, moment in times if epoch == 1)
     last = max(moment for epoch, moment in times if epoch == 2)
     return CALIBRATED * len(grid) / max(last - first, 1e-9)

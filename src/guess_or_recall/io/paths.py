@@ -29,6 +29,9 @@ GALLERY = GALLERY_FOLDER / "gallery.h5"
 LABELS = DATA / "label" / "labels.parquet"
 
 TRAIN = DATA / "train"
+CNNS = TRAIN / "cnns.json"  # what they are
+WEIGHTS = TRAIN / "cnns.safetensors"
+LOGITS = TRAIN / "logits.safetensors"
 HISTORY = TRAIN / "history.csv"
 
 EVALUATE = DATA / "evaluate"

@@ -5,15 +5,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from guess_or_recall.classifier.train import DATA, LABELS, matters, replay
+from guess_or_recall.classifier.result import matters, origin, replay
+from guess_or_recall.io import paths
 from guess_or_recall.io.scratch import locked, repository, scratch_root, work_name
-from guess_or_recall.report.tracking import tracked
+from guess_or_recall.report.tracking import Run, tracked
 from guess_or_recall.settings.params import Params, read_params
+from guess_or_recall.taxonomy.variants import current_variant
 
 
 @contextmanager
 def reporting(
-    params: Params | None = None, labels_file: Path = LABELS, group: str | None = None
+    params: Params | None = None, labels_file: Path = paths.LABELS, group: str | None = None
 ) -> Iterator[Callable[[dict], None]]:
     """Open the run of a variant and give what reports a row of its history.
 
@@ -25,29 +27,27 @@ def reporting(
         group: of runs, such as the sweep; WANDB_RUN_GROUP if none.
     """
     params = params or read_params()
-    name, mode = variant_name(params), params.train.wandb
     group = group or os.environ.get("WANDB_RUN_GROUP", "")
-    parts = [name, *matters(params.train, labels_file)]
-    run, plain = (work_name("run", label, *parts) for label in (group, ""))
-    settings = name, params.model_dump(), repository(), run, group or None, [plain]
-    with locked(scratch_root() / f"{plain}.lock"), tracked(mode, *settings) as log:
+    name = run_name(params)
+    parts = [name, *matters(params.train, origin(labels_file))]
+    run_id, without_group = (work_name("run", label, *parts) for label in (group, ""))
+    run = Run(name, params.model_dump(), repository(), run_id, group or None, [without_group])
+    lock = scratch_root() / f"{without_group}.lock"
+    with locked(lock), tracked(params.train.wandb, run) as log:
         yield log
 
 
 def report_again(
     params: Params,
     group: str | None = None,
-    labels_file: Path = LABELS,
-    result: Path = DATA / "train",
+    labels_file: Path = paths.LABELS,
+    result: Path = paths.TRAIN,
 ) -> None:
     """Report the curves of a result to wandb, such as of one that DVC had in its cache."""
     with reporting(params, labels_file, group) as log:
         replay(result, log)
 
 
-def variant_name(params: Params) -> str:
-    """Name of the variant, which is the name of its wandb run."""
-    thresholds = [f"{key}={getattr(params, key)}" for key in ("rho_l", "rho_3")]
-    thresholds = [text for text in thresholds if not text.endswith("=rho")]
-    parts = [params.taxonomy, f"delta={params.delta}", f"rho={params.rho}", *thresholds]
-    return " ".join([*parts, f"seed={params.train.seed}"])
+def run_name(params: Params) -> str:
+    """Name of the wandb run: that of the variant, and the seed of the training."""
+    return f"{current_variant(params).name} seed={params.train.seed}"

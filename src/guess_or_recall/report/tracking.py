@@ -1,6 +1,6 @@
 """Curves of a training in wandb: one run a variant, with all its CNNs in it.
 
-Offline runs lie in wandb/ of the folder given, or of WANDB_DIR (`wandb sync` uploads them). The
+Offline runs lie in wandb/ of a run's folder, or of WANDB_DIR (`wandb sync` uploads them). The
 files of the stage are the record of truth and wandb a copy: nothing here may stop or delay the
 pipeline.
 """
@@ -12,10 +12,10 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from guess_or_recall.errors import first_line, say_once
@@ -25,45 +25,45 @@ T = TypeVar("T")
 PATIENCE = 5  # seconds that a server may take to answer
 
 
+class Run(NamedTuple):
+    """What identifies a run in wandb.
+
+    A run of this id that is there already is replaced by this one, so that work which was killed
+    and taken up again is one run.
+    """
+
+    name: str
+    config: dict  # parameters to show beside the curves
+    folder: Path  # where `wandb/` is made, unless WANDB_DIR says otherwise
+    id: str | None = None
+    group: str | None = None  # such as the sweep; WANDB_RUN_GROUP if none
+    replaces: Sequence[str] = ()  # other ids, whose offline runs are removed too
+
+
 @contextmanager
-def tracked(
-    mode: Mode,
-    name: str,
-    config: dict,
-    folder: Path,
-    run_id: str | None = None,
-    group: str | None = None,
-    replaces: Iterable[str] = (),
-) -> Iterator[Callable[[dict], None]]:
+def tracked(mode: Mode, run: Run) -> Iterator[Callable[[dict], None]]:
     """Open a run and give the function that reports a row of the history to it.
 
     SIGTERM ends the block with SystemExit, so that the run is finished and nothing is lost.
 
     Args:
-        mode: of wandb; `online` falls back to `offline`, with a warning, where no key or no
-            server is found.
-        name: of the run.
-        config: parameters to show beside the curves.
-        folder: where `wandb/` is made, unless WANDB_DIR says otherwise.
-        run_id: a run of this id that is there already is replaced by this one, so that work which
-            was killed and taken up again is one run.
-        group: of runs, such as the sweep; WANDB_RUN_GROUP if none.
-        replaces: other ids, whose offline runs are removed too.
+        mode: of wandb; `online` falls back to `offline`, with a warning, where there is no key or
+            no server.
+        run: the run.
     """
     if mode == "disabled":
         yield lambda row: None
         return
-    folder = Path(os.environ.get("WANDB_DIR", folder))
-    attempted(lambda: remove_earlier(folder, [run_id, *replaces]))
-    given = {"name": name, "config": config, "dir": str(folder), "id": run_id, "group": group}
-    run = attempted(lambda: start(mode, **given))
+    folder = Path(os.environ.get("WANDB_DIR", run.folder))
+    attempted(lambda: remove_earlier(folder, [run.id, *run.replaces]))
+    started = attempted(lambda: start(mode, run, folder))
     try:
         with ended_by_sigterm():
-            yield lambda row: attempted(lambda: run and run.log(curves(row)))
+            yield lambda row: attempted(lambda: started and started.log(curves(row)))
     except BaseException:
-        attempted(lambda: run and run.finish(exit_code=1))
+        attempted(lambda: started and started.finish(exit_code=1))
         raise
-    attempted(lambda: run and run.finish())
+    attempted(lambda: started and started.finish())
 
 
 def attempted(action: Callable[[], T]) -> T | None:
@@ -88,20 +88,21 @@ def curves(row: dict) -> dict:
     return {"epoch": points.pop(f"{row['cnn']}/epoch"), **points}
 
 
-def start(mode: Mode, **given):
+def start(mode: Mode, run: Run, folder: Path):
     """Start a run; offline where online fails."""
     import wandb  # takes half a second, which a disabled run should not
 
-    given |= {"project": "guess-or-recall", "settings": quiet(wandb)}
+    options = {"project": "guess-or-recall", "settings": quiet(wandb), "dir": str(folder)}
+    options |= {"name": run.name, "config": run.config, "id": run.id, "group": run.group}
     if mode == "online":
         trouble = obstacle(wandb.setup().settings.base_url)
         if not trouble:
             try:
-                return with_epochs(wandb.init(mode="online", **given))
+                return with_epochs(wandb.init(mode="online", **options))
             except wandb.Error as error:
                 trouble = " ".join(str(error).split())
         print(f"warning: wandb goes on offline: {trouble}", file=sys.stderr)
-    return with_epochs(wandb.init(mode="offline", **given))
+    return with_epochs(wandb.init(mode="offline", **options))
 
 
 def with_epochs(run):
@@ -132,7 +133,7 @@ def quiet(wandb):
 
 
 def obstacle(base_url: str) -> str | None:
-    """What stands between here and the wandb server, found without waiting."""
+    """What stands between here and the wandb server; says so without waiting for a time-out."""
     url = urlsplit(base_url)
     host = url.hostname or base_url
     if not has_key(host):

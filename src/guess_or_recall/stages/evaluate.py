@@ -9,11 +9,16 @@ votes.parquet.
 
 from pathlib import Path
 
-from guess_or_recall.classifier.evaluate import DATA, LABELS, assess
+from guess_or_recall.classifier.assessment import assess, read_evaluated
+from guess_or_recall.io import paths
 from guess_or_recall.settings.evaluate import EvaluateSettings
 from guess_or_recall.settings.section import read_settings
+from guess_or_recall.taxonomy.labels import read_labels
 
 
 def main() -> None:
     """Write the metrics and the predictions."""
-    assess(read_settings(EvaluateSettings), DATA / "train", LABELS, Path())
+    settings, labels = read_settings(EvaluateSettings), read_labels(paths.LABELS)
+    sequence_ids = labels.sequence_ids[labels.is_eval]
+    evaluated = read_evaluated(paths.TRAIN, sequence_ids, labels.actual, labels.classes)
+    assess(evaluated, settings.evaluate.bootstrap, settings.seed, Path())

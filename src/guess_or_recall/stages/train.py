@@ -6,15 +6,27 @@ Makes data/train/: cnns.safetensors, logits.safetensors, history.csv, cnns.json.
 run is taken up again after the last epoch of each CNN.
 """
 
-from guess_or_recall.classifier.train import DATA, LABELS, read_attention, trained
+from guess_or_recall.attention.reading import read_pooled
+from guess_or_recall.classifier.result import Work, origin, trained
+from guess_or_recall.io import paths
 from guess_or_recall.io.files import publish
 from guess_or_recall.report.runs import reporting
 from guess_or_recall.settings.section import read_settings
 from guess_or_recall.settings.train import TrainSettings
+from guess_or_recall.taxonomy.labels import read_labels
 
 
 def main() -> None:
     """Train, and publish data/train."""
-    settings = read_settings(TrainSettings).train
-    with trained(settings, LABELS, read_attention, reporting) as result:
-        publish(result, DATA / "train")
+    settings, labels = read_settings(TrainSettings).train, read_labels(paths.LABELS)
+    sample = labels.labels, labels.is_eval, labels.classes
+
+    def attention() -> dict:
+        return {
+            pooling: read_pooled(paths.ATTENTION, labels.sequence_ids, pooling)
+            for pooling in settings.grid.pooling
+        }
+
+    work = Work(settings, *sample, origin(paths.LABELS))
+    with trained(work, attention, reporting) as result:
+        publish(result, paths.TRAIN)

@@ -2,7 +2,7 @@
 
 import contextlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -14,8 +14,8 @@ import pyarrow as pa
 from jaxtyping import Float16, Int
 
 from guess_or_recall.attention.reading import read_pooled
-from guess_or_recall.classifier import evaluate, train
-from guess_or_recall.classifier.cnn import Architecture
+from guess_or_recall.classifier import result
+from guess_or_recall.classifier.assessment import assess, read_evaluated
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import atomic, read_json, write_json
 from guess_or_recall.io.tables import write_table
@@ -24,7 +24,7 @@ from guess_or_recall.settings.yaml import dump_yaml
 from guess_or_recall.sweep.declare import Setting
 from guess_or_recall.taxonomy.candidates import Corpus
 from guess_or_recall.taxonomy.labelling import labelled
-from guess_or_recall.taxonomy.labels import Labels
+from guess_or_recall.taxonomy.labels import read_labels
 
 ATTENTION = Path("data/attention")
 
@@ -69,10 +69,11 @@ class Attention:
         self.shared = needed < psutil.virtual_memory().available / 2
         self.kept: dict[str, Float16[np.ndarray, "n layers packed"]] = {}
 
-    def __call__(self, labels: Labels, grid: list[Architecture]) -> dict[str, np.ndarray]:
+    def __call__(
+        self, sequence_ids: Int[np.ndarray, " n"], poolings: Sequence[str]
+    ) -> dict[str, np.ndarray]:
         """Attention of a sample, of the poolings that the grid uses."""
-        poolings = dict.fromkeys(each.pooling for each in grid)
-        return {pooling: self.read(pooling, labels.sequence_ids) for pooling in poolings}
+        return {pooling: self.read(pooling, sequence_ids) for pooling in poolings}
 
     def read(
         self, pooling: str, wanted: Int[np.ndarray, " n"]
@@ -90,18 +91,25 @@ def trained(job: Job, read: Attention, folder: Path, keep: bool) -> Iterator[tup
     """Train a job: the folder of the result, and the file of its labels."""
     labels_file = folder / job.setting.name / "data" / "label" / "labels.parquet"
     write_table(labels_file, job.table)
-    params, group = job.setting.params, job.setting.sweep
-    report = partial(reporting, params, labels_file, group)
-    settings = params.train
-    with train.trained(settings, labels_file, read, report, keep=keep, quiet=True) as result:
-        yield result, labels_file
+    params, labels = job.setting.params, read_labels(labels_file)
+    work = result.Work(
+        params.train, labels.labels, labels.is_eval, labels.classes, result.origin(labels_file)
+    )
+    attention = partial(read, labels.sequence_ids, params.train.grid.pooling)
+    report = partial(reporting, params, labels_file, job.setting.sweep)
+    with result.trained(work, attention, report, keep=keep, quiet=True) as folder_of_result:
+        yield folder_of_result, labels_file
 
 
 def finish(job: Job, read: Attention, folder: Path) -> None:
     """Train and evaluate a job: its metrics lie below `folder`/NAME as an experiment has them."""
     root = folder / job.setting.name
-    with trained(job, read, folder, keep=False) as (result, labels_file):
-        evaluate.assess(job.setting.params, result, labels_file, root)
+    params = job.setting.params
+    with trained(job, read, folder, keep=False) as (folder_of_result, labels_file):
+        labels = read_labels(labels_file)
+        ids = labels.sequence_ids[labels.is_eval]
+        evaluated = read_evaluated(folder_of_result, ids, labels.actual, labels.classes)
+        assess(evaluated, params.evaluate.bootstrap, params.seed, root)
     with atomic(root / "params.yaml") as temporary:
         temporary.write_text(dump_yaml(job.setting.params.model_dump(mode="json")))
     write_json(root / "metrics" / "label.json", job.counts)  # last: says that all is there

@@ -35,9 +35,11 @@ def last(tensor: Tensor) -> Tensor:
     return tensor.contiguous(memory_format=torch.channels_last)
 
 
-def empty_maps(batch: int, features: int, rows: int, columns: int) -> Float[Tensor, "b f r c"]:
-    """Maps in channels-last memory, to be filled."""
-    return torch.empty(batch, rows, columns, features).permute(0, 3, 1, 2)
+def empty_maps(
+    shape: tuple[int, ...], dtype: torch.dtype
+) -> Float[Tensor, "batch features rows columns"]:
+    """Maps of a shape [batch, features, rows, columns] in channels-last memory, to be filled."""
+    return torch.empty(shape, dtype=dtype, memory_format=torch.channels_last)
 
 
 def bands(length: int, kernel: int) -> list[tuple[int, int, int]]:
@@ -52,10 +54,10 @@ class CausalConvolution(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, patterns, weight, bias):
-        """Maps of 64 - kernel + 1 rows and columns."""
+        """Maps of length - kernel + 1 rows and columns."""
         ctx.kernel, ctx.length = weight.shape[-1], patterns.shape[-1]
         grown, rows = ctx.kernel - 1, ctx.length - ctx.kernel + 1
-        maps = empty_maps(len(patterns), len(weight), rows, rows)
+        maps = empty_maps((len(patterns), len(weight), rows, rows), weight.dtype)
         parts = []
         for start, stop, columns in bands(ctx.length, ctx.kernel):
             part = last(patterns[..., start : stop + grown, : columns + grown])
@@ -109,7 +111,7 @@ class Shrink(torch.autograd.Function):
         split(
             grad_out * out.sign(), out, rows[..., 0::2], grad_rows[..., 0::2], grad_rows[..., 1::2]
         )
-        grad = empty_maps(*ctx.full)
+        grad = empty_maps(tuple(ctx.full), grad_out.dtype)
         grad[..., height:, :] = 0  # the odd last row and column
         grad[..., width:] = 0
         window = grad[..., :height, :width]

@@ -58,8 +58,8 @@ class WindowProduct(torch.autograd.Function):
         """Gradients of weight and bias; the patterns need none."""
         columns, weight = ctx.saved_tensors
         grad = grad_maps.flatten(2).index_select(2, ctx.seen.maps)
-        found = torch.bmm(grad, columns.transpose(1, 2)).sum(0)
-        return None, found.view_as(weight), grad_maps.sum((0, 2, 3))
+        grad_weight = torch.bmm(grad, columns.transpose(1, 2)).sum(0)
+        return None, grad_weight.view_as(weight), grad_maps.sum((0, 2, 3))
 
 
 class Columns(torch.autograd.Function):

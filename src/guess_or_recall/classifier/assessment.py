@@ -1,0 +1,193 @@
+"""How well the CNNs find the classes of a variant: metrics, confusion matrices, predictions."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from jaxtyping import Float32, Int, Int8, Int64
+from safetensors.numpy import load_file
+
+from guess_or_recall.errors import UserError
+from guess_or_recall.io import paths
+from guess_or_recall.io.files import existing, read_json, write_csv, write_json
+from guess_or_recall.io.tables import write_table
+from guess_or_recall.statistics.bootstrap import bootstrap_min_f1
+from guess_or_recall.statistics.f1 import (
+    confusion_matrix,
+    cross_entropy,
+    predicted_counts,
+    scores,
+)
+
+PLOTTED = 40_000  # rows of predictions.csv: one megabyte
+
+
+class Evaluated(NamedTuple):
+    """What every CNN gave for the evaluation sequences after each epoch."""
+
+    cnns: list[str]
+    logits: Float32[np.ndarray, "cnn epoch n classes"]
+    sequence_ids: Int64[np.ndarray, " n"]
+    actual: Int8[np.ndarray, " n"]
+    classes: list[str]
+
+    @property
+    def last(self) -> Float32[np.ndarray, "cnn n classes"]:
+        """Logits after the last epoch."""
+        return self.logits[:, -1]
+
+    @property
+    def all_epochs(self) -> Float32[np.ndarray, "cnn_epoch n classes"]:
+        """Logits after each epoch, each epoch of a CNN as a CNN of its own."""
+        return self.logits.reshape(-1, *self.logits.shape[2:])
+
+
+def read_evaluated(
+    folder: Path,
+    sequence_ids: Int64[np.ndarray, " n"],
+    actual: Int8[np.ndarray, " n"],
+    classes: list[str],
+) -> Evaluated:
+    """Read the logits of data/train.
+
+    Args:
+        folder: data/train.
+        sequence_ids: of the evaluation part.
+        actual: classes of the evaluation part.
+        classes: names of the classes.
+
+    Raises:
+        UserError: a file is missing, or data/train belongs to other labels.
+    """
+    described = read_json(folder / paths.CNNS.name)
+    logits = load_file(existing(folder / paths.LOGITS.name))["logits"]
+    if described["classes"] != classes or logits.shape[2] != len(actual):
+        raise UserError(
+            f"{folder} has {logits.shape[2]} evaluations of {', '.join(described['classes'])}, the "
+            f"labels have {len(actual)} of {', '.join(classes)}: dvc repro"
+        )
+    return Evaluated(list(described["grid"]), logits, sequence_ids, actual, classes)
+
+
+def assess(evaluated: Evaluated, resamples: int, seed: int, root: Path) -> None:
+    """Write metrics/evaluate.json and the files of data/evaluate below `root`.
+
+    Args:
+        evaluated: by the CNNs of one variant.
+        resamples: of the evaluation sequences, for the intervals.
+        seed: of the resamples.
+        root: the repository's, or that of one variant of a sweep.
+    """
+    folder = root / paths.EVALUATE
+    write_json(root / paths.metrics_of("evaluate"), metrics(evaluated, resamples, seed))
+    write_csv(root / paths.CONFUSION, confusions(evaluated))
+    write_csv(folder / "predictions.csv", plotted(evaluated))
+    write_table(folder / "predictions.parquet", predictions(evaluated))
+    write_table(root / paths.VOTES, votes(evaluated))
+
+
+def metrics(evaluated: Evaluated, resamples: int, seed: int) -> dict:
+    """All metrics: over CNNs and epochs, over the last epoch, and of the best CNN there."""
+    last, actual = evaluated.last, evaluated.actual
+    best = best_cnn(last, actual)
+    best_alone = summary(last[[best]], actual, resamples, seed)
+    return {
+        **summary(evaluated.all_epochs, actual, resamples, seed),
+        "last_epoch": summary(last, actual, resamples, seed),
+        "best_cnn": {"name": evaluated.cnns[best], **best_alone},
+        "per_class": {
+            "all": per_class(evaluated.all_epochs, actual, evaluated.classes),
+            "last_epoch": per_class(last, actual, evaluated.classes),
+        },
+        "eval_sequences": len(actual),
+    }
+
+
+def summary(
+    logits: Float32[np.ndarray, "cnns n classes"],
+    actual: Int[np.ndarray, " n"],
+    resamples: int,
+    seed: int,
+) -> dict[str, float]:
+    """Metrics of some CNNs (or CNNs and epochs), as fractions; the loss in nats."""
+    classes, predicted = logits.shape[-1], logits.argmax(-1)
+    low, high = bootstrap_min_f1(actual, predicted, classes, resamples, seed)
+    over_classes = scores(confusion_matrix(actual, predicted, classes)).summary()
+    return {
+        "min_f1": over_classes.pop("min_f1"),
+        "min_f1_low": low,
+        "min_f1_high": high,
+        **over_classes,
+        "eval_loss": float(cross_entropy(logits, actual).mean()),
+    }
+
+
+def best_cnn(last: Float32[np.ndarray, "cnn n classes"], actual: Int8[np.ndarray, " n"]) -> int:
+    """The CNN of the highest minimum F1 (chosen on the evaluation part: flattered a little)."""
+    minima = [
+        scores(confusion_matrix(actual, logits.argmax(-1), logits.shape[-1])).f1.min()
+        for logits in last
+    ]
+    return int(np.argmax(minima))
+
+
+def per_class(
+    logits: Float32[np.ndarray, "cnns n classes"],
+    actual: Int8[np.ndarray, " n"],
+    classes: list[str],
+) -> dict[str, dict[str, float]]:
+    """Precision, recall and F1 of each class."""
+    of_classes = scores(confusion_matrix(actual, logits.argmax(-1), len(classes)))
+    return {
+        name: {key: float(getattr(of_classes, key)[i]) for key in ("precision", "recall", "f1")}
+        for i, name in enumerate(classes)
+    }
+
+
+def confusions(evaluated: Evaluated) -> pd.DataFrame:
+    """Confusion matrices of all epochs and of the last, one row a cell."""
+    actual, classes = evaluated.actual, evaluated.classes
+    rows = [
+        (classes[i], classes[j], count, epoch)
+        for epoch, logits in (("all", evaluated.all_epochs), ("last", evaluated.last))
+        for (i, j), count in np.ndenumerate(
+            confusion_matrix(actual, logits.argmax(-1), len(classes))
+        )
+    ]
+    return pd.DataFrame(rows, columns=["actual", "predicted", "count", "epoch"])
+
+
+def plotted(evaluated: Evaluated) -> pd.DataFrame:
+    """Predictions at the last epoch, for DVC's confusion plot: of all CNNs, or of the best."""
+    last, actual = evaluated.last, evaluated.actual
+    if last.shape[0] * last.shape[1] > PLOTTED:
+        last = last[[best_cnn(last, actual)]]
+    names = np.array(evaluated.classes, object)
+    return pd.DataFrame(
+        {"actual": names[np.tile(actual, len(last))], "predicted": names[last.argmax(-1).ravel()]}
+    )
+
+
+def predictions(evaluated: Evaluated) -> pa.Table:
+    """The class that each CNN took each evaluation sequence for, at the last epoch."""
+    names = np.array(evaluated.classes, object)
+    columns = {
+        "sequence_id": pa.array(evaluated.sequence_ids),
+        "class_name": pa.array(names[evaluated.actual]),
+    }
+    predicted = names[evaluated.last.argmax(-1)]
+    by_cnn = zip(evaluated.cnns, predicted, strict=True)
+    return pa.table(columns | {cnn: pa.array(classes) for cnn, classes in by_cnn})
+
+
+def votes(evaluated: Evaluated) -> pa.Table:
+    """How many CNNs and epochs took each evaluation sequence for each class, by its number."""
+    counts = predicted_counts(evaluated.all_epochs.argmax(-1), len(evaluated.classes))
+    columns = {
+        "sequence_id": pa.array(evaluated.sequence_ids),
+        "label": pa.array(evaluated.actual, pa.int8()),
+    }
+    named = {f"votes_{i}": pa.array(column, pa.int32()) for i, column in enumerate(counts.T)}
+    return pa.table(columns | named)

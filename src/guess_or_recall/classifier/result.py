@@ -1,0 +1,110 @@
+"""Training the grid once for each variant: a result that scratch has is not made again."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Bool, Float16, Int8
+from safetensors.torch import save_file
+
+from guess_or_recall.classifier.cnn import Architecture
+from guess_or_recall.classifier.grid import Trained, architectures, train_grid
+from guess_or_recall.classifier.samples import Sample
+from guess_or_recall.classifier.saved import save_weights
+from guess_or_recall.classifier.training import Recipe
+from guess_or_recall.device import device
+from guess_or_recall.io import paths
+from guess_or_recall.io.files import content_hash, existing, write_csv, write_json
+from guess_or_recall.io.scratch import scratch
+from guess_or_recall.settings.train import Train
+
+Read = Callable[[], dict[str, Float16[np.ndarray, "n layers packed"]]]
+Report = Callable[[], AbstractContextManager[Callable[[dict], None]]]
+
+
+@dataclass(frozen=True)
+class Work:
+    """A training: its settings, and the labels of the sequences."""
+
+    settings: Train
+    labels: Int8[np.ndarray, " n"]
+    is_eval: Bool[np.ndarray, " n"]
+    classes: list[str]
+    origin: str  # see `origin`
+
+
+def origin(labels_file: Path) -> str:
+    """Hash of the labels and of what the attention was made from."""
+    return content_hash(labels_file, paths.PROVENANCE)
+
+
+def grid_of(settings: Train) -> list[Architecture]:
+    """The CNNs that params.yaml asks for; UserError where one stands there twice."""
+    return architectures(**settings.grid.model_dump())
+
+
+def recipe_of(settings: Train) -> Recipe:
+    """The recipe that params.yaml asks for."""
+    return Recipe(**settings.model_dump(exclude={"grid", "wandb"}))
+
+
+def matters(settings: Train, origin: str) -> list:
+    """What the curves of a training depend on."""
+    names = [architecture.name for architecture in grid_of(settings)]
+    return [origin, names, asdict(recipe_of(settings))]
+
+
+@contextmanager
+def trained(
+    work: Work, read: Read, report: Report, *, keep: bool = False, quiet: bool = False
+) -> Iterator[Path]:
+    """Train the grid, unless a sweep or an interrupted run did so before: the folder of the result.
+
+    Args:
+        work: what is trained.
+        read: gives the attention of the poolings that the grid uses, in the order of the labels.
+        report: opens what the curves are reported to; they are reported again where a variant
+            with the same sample was trained before.
+        keep: leave the result in scratch for the stage, which then only publishes it.
+        quiet: no progress bar.
+    """
+    key, place = matters(work.settings, work.origin), device()
+    with scratch("train", *key, place.type, keep=keep) as folder:
+        result = folder / "result"
+        if not (result / paths.CNNS.name).exists():
+            sample = Sample(read(), work.labels, work.is_eval, len(work.classes))
+            grid, recipe = grid_of(work.settings), recipe_of(work.settings)
+            with report() as log:
+                outcome = train_grid(sample, grid, recipe, folder, place, log, quiet)
+            save(result, outcome, grid, sample, work.classes)
+        elif keep:  # of a variant with the same sample
+            with report() as log:
+                replay(result, log)
+        yield result
+
+
+def save(
+    folder: Path, outcome: Trained, grid: list[Architecture], sample: Sample, classes: list[str]
+) -> None:
+    """Write the four files of data/train; where cnns.json stands, all do."""
+    folder.mkdir(exist_ok=True)
+    save_weights(folder / paths.WEIGHTS.name, outcome.weights)
+    save_file({"logits": torch.from_numpy(outcome.logits)}, folder / paths.LOGITS.name)
+    write_csv(folder / paths.HISTORY.name, pd.DataFrame(outcome.history))
+    described = {
+        "grid": {architecture.name: asdict(architecture) for architecture in grid},
+        "classes": classes,
+        "layers": sample.layers,
+        "length": sample.length,
+    }
+    write_json(folder / paths.CNNS.name, described)
+
+
+def replay(result: Path, log: Callable[[dict], None]) -> None:
+    """Report the curves of a result, row by row."""
+    for row in pd.read_csv(existing(result / paths.HISTORY.name)).to_dict("records"):
+        log(row)
