@@ -63,6 +63,12 @@ def must(folder: Path, *command: str, **more: str) -> str:
     return done.stdout + done.stderr
 
 
+def line_of(process: subprocess.Popen) -> str:
+    """The next line that a program prints."""
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
 def new_repository(folder: Path) -> Path:
     """This repository as it stands, in a folder of its own, on the micro profile; nothing run."""
     for file in must(ROOT, "git", "ls-files", "-co", "--exclude-standard").splitlines():

@@ -103,6 +103,7 @@ class Study:
             line = " ".join(each.info["cmdline"] or [])
             if script in line and root in line:
                 step = each.parent()
+                assert step is not None
                 return [step, *step.children(recursive=True)]
         raise AssertionError(f"no process of {job}")
 

@@ -1,5 +1,9 @@
 """The whole pipeline under real DVC, on the micro profile, without a network."""
 
+# pandas' stubs take a selected table or column for any of several types
+# pyright: reportArgumentType=false, reportCallIssue=false, reportGeneralTypeIssues=false
+# pyright: reportIndexIssue=false, reportOperatorIssue=false
+
 import json
 import shutil
 from pathlib import Path

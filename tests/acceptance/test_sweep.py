@@ -1,5 +1,8 @@
 """Sweeps and their tables under real DVC, on the micro profile."""
 
+# pandas' stubs take a selected table or column for any of several types
+# pyright: reportGeneralTypeIssues=false
+
 import fcntl
 import os
 import signal

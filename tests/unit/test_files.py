@@ -14,6 +14,7 @@ import pytest
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import existing, publish
 from guess_or_recall.io.scratch import PACKAGE, locked, modules_of, scratch, scratch_root
+from tests.conftest import line_of
 
 
 def test_a_missing_file_names_the_way_out(tmp_path):
@@ -83,7 +84,7 @@ def worker(rounds, pause):
     """Start a process that works in the scratch folder, and wait until it is about to."""
     command = [sys.executable, "-c", WORKER, str(rounds), str(pause)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == "ready\n"
+    assert line_of(process) == "ready\n"
     return process
 
 
@@ -101,7 +102,7 @@ def test_processes_with_the_same_work_take_turns_and_leave_nothing(workspace):
 
 def test_a_waiter_does_not_enter_by_a_lock_that_was_removed(workspace):
     first = worker(rounds=1, pause=1.0)
-    assert first.stdout.readline() == "inside\n"
+    assert line_of(first) == "inside\n"
     second = worker(rounds=1, pause=1.0)
     time.sleep(0.5)  # the second waits for the lock file of the first, which goes away
     assert ended(first) == 0
@@ -127,7 +128,7 @@ def test_a_shared_lock_is_of_a_file_open_to_read_and_write(workspace, monkeypatc
 
 def test_a_kill_leaves_the_work_and_frees_the_lock(workspace):
     process = worker(rounds=1, pause=60.0)
-    assert process.stdout.readline() == "inside\n"
+    assert line_of(process) == "inside\n"
     process.send_signal(signal.SIGKILL)
     assert ended(process) == -9
     with scratch("work", 1) as folder:

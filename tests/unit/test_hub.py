@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -58,17 +59,17 @@ from tests.conftest import ROOT
 
 HTTP = "httpx2" if importlib.util.find_spec("httpx2") else "httpx"  # of huggingface_hub
 NAME, COMMIT = "org/net", "0123456789abcdef0123456789abcdef01234567"
-SHAPE = {
+SHAPE: dict[str, Any] = {
     "vocab_size": 60,
     "hidden_size": 32,
     "num_hidden_layers": 3,
     "num_attention_heads": 4,
     "intermediate_size": 48,
 }
-NONE = {"bos_token_id": None, "eos_token_id": None, "pad_token_id": None}
+NONE: dict[str, Any] = {"bos_token_id": None, "eos_token_id": None, "pad_token_id": None}
 GROUPED = {**SHAPE, **NONE, "num_key_value_heads": 2}
 HEADS = {**GROUPED, "head_dim": 8}
-GPT2 = {"vocab_size": 60, "n_embd": 32, "n_layer": 3, "n_head": 4}
+GPT2: dict[str, Any] = {"vocab_size": 60, "n_embd": 32, "n_layer": 3, "n_head": 4}
 MODELS = {
     "gpt-neox": lambda: GPTNeoXForCausalLM(GPTNeoXConfig(**SHAPE, **NONE)),
     "llama-grouped-keys": lambda: LlamaForCausalLM(LlamaConfig(**GROUPED)),

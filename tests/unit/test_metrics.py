@@ -44,7 +44,7 @@ def test_equals_scikit_learn(data, classes, n):
     confusion = confusion_matrix(actual, predicted, classes)
     names = list(range(classes))
     assert np.array_equal(confusion, reference_confusion(actual, predicted, labels=names))
-    expected = precision_recall_fscore_support(actual, predicted, labels=names, zero_division=0)
+    expected = precision_recall_fscore_support(actual, predicted, labels=names, zero_division=0)  # pyright: ignore[reportArgumentType] (stubs say str)
     found = scores(confusion)
     np.testing.assert_allclose([found.precision, found.recall, found.f1], expected[:3])
 
@@ -139,7 +139,7 @@ def test_perfect_and_hopeless():
     actual = np.arange(12) % 3
     perfect = summary(9 * np.eye(3, dtype=np.float32)[actual][None], actual, 50, 0)
     assert perfect["min_f1"] == perfect["min_f1_low"] == perfect["mean_recall"] == 1
-    hopeless = summary(np.tile(np.float32([1, 0, 0]), (1, 12, 1)), actual, 50, 0)
+    hopeless = summary(np.tile(np.array([1, 0, 0], np.float32), (1, 12, 1)), actual, 50, 0)
     assert hopeless["min_f1"] == hopeless["min_f1_high"] == 0
     assert hopeless["mean_f1"] == pytest.approx(0.5 / 3)
 

@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -92,7 +93,9 @@ def test_tokens_outside_the_vocabulary(memorizer, windows):
 def test_broken_weights_are_said(windows):
     model = new_model(vocabulary=50, layers=1, width=8, heads=2, seed=0).eval()
     with torch.no_grad():
-        model.get_output_embeddings().weight.fill_(torch.nan)
+        head = model.get_output_embeddings()
+        assert head is not None
+        head.weight.fill_(torch.nan)
     with pytest.raises(UserError, match="not finite"):
         score(model, windows, batch=8, decode_batch=8)
 
@@ -164,7 +167,8 @@ def test_unfit_folders_are_refused(tmp_path):
     llama.save_pretrained(tmp_path / "bare")
     with pytest.raises(UserError, match=r"holds no .safetensors"):
         load_folder(tmp_path / "bare")
-    short = LlamaConfig(**llama.to_dict() | {"max_position_embeddings": 32})
+    settings: dict[str, Any] = {**llama.to_dict(), "max_position_embeddings": 32}
+    short = LlamaConfig(**settings)
     with pytest.raises(UserError, match="reads 32 tokens, 64 are needed"):
         load_folder(save(LlamaForCausalLM(short), tmp_path / "short"))
     broken = save(LlamaForCausalLM(llama), tmp_path / "broken")

@@ -1,5 +1,8 @@
 """The pool and label stages on made tables, as `python src/run.py` runs them."""
 
+# pandas' stubs take a selected table or column for any of several types
+# pyright: reportGeneralTypeIssues=false
+
 import json
 import re
 from pathlib import Path

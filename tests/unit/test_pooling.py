@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 from transformers import (
@@ -27,14 +29,14 @@ from guess_or_recall.attention.pooling import (
 from guess_or_recall.attention.triangle import unpack
 from guess_or_recall.errors import UserError
 
-SHAPE = {
+SHAPE: dict[str, Any] = {
     "vocab_size": 50,
     "hidden_size": 32,
     "num_hidden_layers": 3,
     "num_attention_heads": 4,
     "intermediate_size": 48,
 }
-SPECIAL = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
+SPECIAL: dict[str, Any] = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
 MODELS = {
     "gpt-neox": lambda: GPTNeoXForCausalLM(GPTNeoXConfig(**SHAPE, **SPECIAL)),
     "llama-grouped-keys": lambda: LlamaForCausalLM(

@@ -1,5 +1,8 @@
 """Tables of sweeps: arithmetic on matrices made by hand, and the published data."""
 
+# pandas' stubs take a selected table or column for any of several types
+# pyright: reportArgumentType=false, reportGeneralTypeIssues=false
+
 import numpy as np
 import pandas as pd
 import pytest

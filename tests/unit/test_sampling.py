@@ -1,5 +1,7 @@
 """Coordinated sampling: exact sizes, uniform draws, the greatest overlap, no order effects."""
 
+from typing import Literal
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,11 +17,11 @@ NAMES = ("non-memorized", "guess", "recall")
 CHI_SQUARE_59 = 98.3
 
 
-def drawn(classes, ids, seed=42, train=40, eval=20, shortage="stop"):
+def drawn(classes, ids, seed=42, train=40, eval=20, shortage: Literal["balance", "stop"] = "stop"):
     return draw(classes, NAMES, orders(ids, seed), asked(train, eval, shortage))
 
 
-def asked(train, eval, shortage="stop"):
+def asked(train, eval, shortage: Literal["balance", "stop"] = "stop"):
     return Samples(train=train, eval=eval, shortage=shortage)
 
 

@@ -1,5 +1,8 @@
 """The paper's data set as a source: made files in its schema, through the stages."""
 
+# pandas' stubs take a selected table or column for any of several types
+# pyright: reportArgumentType=false, reportCallIssue=false, reportGeneralTypeIssues=false
+
 import json
 import shutil
 from pathlib import Path

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from rouge_score.rouge_scorer import _score_lcs
@@ -36,7 +37,7 @@ def settle(workspace, **changes):
 
 
 def read(name):
-    table = stage.pa.parquet.read_table(f"data/sequences/{name}.parquet")
+    table = pq.read_table(f"data/sequences/{name}.parquet")
     return table.to_pandas(), token_matrix(table["tokens"])
 
 

@@ -1,3 +1,9 @@
+"""Shards of attention, and one view over them."""
+
+# h5py's stubs take what a name gives for a group, a data set or a type
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
+# pyright: reportIndexIssue=false
+
 import time
 
 import h5py

@@ -1,5 +1,8 @@
 """The commands subset and draw, on a study of a few made sequences in which the stages ran."""
 
+# matplotlib's stubs take an image's array for None
+# pyright: reportArgumentType=false, reportCallIssue=false
+
 import shutil
 import time
 from dataclasses import asdict

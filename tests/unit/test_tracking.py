@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from guess_or_recall.report import tracking
+from tests.conftest import line_of
 
 SOURCE = str(Path(tracking.__file__).parents[2])
 ROW = {"cnn": "k6-f10-mean", "epoch": 1, "train_loss": 1.5, "min_f1": 0.25}
@@ -93,7 +94,7 @@ with tracked("offline", Run("n", {}, Path())) as report:
     time.sleep(60)
 """
     child = run(code, tmp_path)
-    assert child.stdout.readline() == "ready\n"
+    assert line_of(child) == "ready\n"
     child.send_signal(signal.SIGTERM)
     child.communicate(timeout=30)
     assert child.returncode == 128 + signal.SIGTERM
@@ -114,7 +115,7 @@ with tracked("offline", Run("n", {}, Path("elsewhere"), "train-1", GROUP)) as re
 """
     where = {"WANDB_DIR": str(tmp_path), "WANDB_RUN_GROUP": "of the environment"}
     first = run(code.replace("GROUP", "None").replace("SECONDS", "60"), tmp_path, **where)
-    assert first.stdout.readline() == "ready\n"
+    assert line_of(first) == "ready\n"
     first.kill()
     first.communicate()
     assert len(list(tmp_path.glob("wandb/offline-run-*-train-1"))) == 1

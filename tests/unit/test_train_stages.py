@@ -1,5 +1,8 @@
 """The stages train and evaluate, on an attention store of a few sequences."""
 
+# pandas' stubs take a selected table or column for any of several types
+# pyright: reportAttributeAccessIssue=false
+
 import json
 import os
 import shutil

@@ -112,11 +112,10 @@ def test_grid_equals_one_by_one(tmp_path):
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_grid_equals_one_by_one_on_a_gpu(tmp_path):
-    where = {"device": torch.device("cuda")}
-    together = trained(GRID, tmp_path / "grid", **where)
-    same(together, trained(GRID, tmp_path / "again", **where))
+    together = trained(GRID, tmp_path / "grid", device=torch.device("cuda"))
+    same(together, trained(GRID, tmp_path / "again", device=torch.device("cuda")))
     for index, each in enumerate(GRID):
-        alone = trained([each], tmp_path / each.name, **where)
+        alone = trained([each], tmp_path / each.name, device=torch.device("cuda"))
         np.testing.assert_allclose(alone.logits[0], together.logits[index], atol=1e-5)
 
 
@@ -149,9 +148,9 @@ def test_seed_matters(tmp_path):
 
 
 def test_order_is_a_shuffle_that_changes_with_the_epoch():
-    orders = [training.epoch_order(50, 1, epoch) for epoch in range(2)]
-    assert all(np.array_equal(np.sort(order), np.arange(50)) for order in orders)
-    assert not np.array_equal(*orders)
+    first, second = (training.epoch_order(50, 1, epoch) for epoch in range(2))
+    assert all(np.array_equal(np.sort(order), np.arange(50)) for order in (first, second))
+    assert not np.array_equal(first, second)
     assert training.steps_in(50, 16) == 4
 
 

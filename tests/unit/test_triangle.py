@@ -37,6 +37,7 @@ def test_gradients_pass_even_when_first_used_in_inference_mode():
     packed = torch.zeros(71 * 36, requires_grad=True)
     weight = torch.rand(71, 71)
     (unpack(packed) * weight).sum().backward()
+    assert packed.grad is not None
     assert torch.equal(packed.grad, pack(weight))
 
 

@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,12 +16,12 @@ from tests.conftest import ROOT
 SHIPPED = sorted([*ROOT.glob("*.yaml"), *ROOT.glob("profiles/*.yaml")])
 
 
-def as_dvc_reads(text: str) -> object:
+def as_dvc_reads(text: str) -> Any:
     """What ruamel.yaml gives, with which DVC reads params.yaml."""
     return YAML(typ="safe").load(text)
 
 
-def same(one: object, other: object) -> bool:
+def same(one: Any, other: Any) -> bool:
     """Equality of values and types; NaN equals itself."""
     if isinstance(one, dict) and isinstance(other, dict):
         return list(one) == list(other) and all(same(one[key], other[key]) for key in one)
