@@ -23,7 +23,7 @@ from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, PreTrainedModel
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
-from guess_or_recall.attention.extract import extract, pool_shard
+from guess_or_recall.attention.extract import Shards, extract, pool_shard
 from guess_or_recall.attention.pooling import observing, pool_heads
 from guess_or_recall.classifier.grid import architectures
 from guess_or_recall.model.interface import attention_modules, blocks_of, compiled
@@ -39,7 +39,7 @@ SIZES = {  # layers, width, heads
     "6.9b": (32, 4096, 32),
     "12b": (36, 5120, 40),
 }
-LENGTH, VOCABULARY = 64, 50688
+PREFIX, LENGTH, VOCABULARY = 32, 64, 50688
 PAPER = ("2.8b", "6.9b", "12b")
 POOL, SETTINGS, SAMPLES = (
     69_000,
@@ -120,11 +120,11 @@ def pooled(
 
 @torch.inference_mode()
 def scored(model: PreTrainedModel, tokens: np.ndarray, batch: int) -> tuple[float, float]:
-    """Sequences a second: the forward passes that find who is memorized, and decoding all 32."""
+    """Sequences a second: the forward passes that find what is memorized, and decoding."""
     with compiled(blocks_of(model, attention_modules(model))):
-        forward = rate(lambda: forward_passes(model, tokens, batch), len(tokens))
-    first, some = torch.zeros(2 * batch, dtype=torch.int64), tokens[: 2 * batch]
-    decoding = rate(lambda: continuations(model, some, first, 2 * batch), len(some), rounds=1)
+        forward = rate(lambda: forward_passes(model, tokens, PREFIX, batch), len(tokens))
+    starts, some = torch.full((2 * batch,), PREFIX), tokens[: 2 * batch]
+    decoding = rate(lambda: continuations(model, some, starts, 2 * batch), len(some), rounds=1)
     return forward, decoding
 
 
@@ -145,8 +145,8 @@ def stored(model: PreTrainedModel, sequences: int, batch: int) -> tuple[float, f
     tokens = np.random.default_rng(0).integers(5, 50_000, (sequences, LENGTH)).astype(np.int32)
     with tempfile.TemporaryDirectory() as name:
         folder, begun = Path(name) / "attention", time.perf_counter()
-        sizes = {"batch": batch, "shard": 1024}
-        extract(model, np.arange(sequences), tokens, folder, **sizes, provenance={"of": "a test"})
+        shards = Shards(folder, 1024, {"of": "a test"})
+        extract(model, np.arange(sequences), tokens, shards, batch)
         taken = time.perf_counter() - begun
         written = sum(path.stat().st_size for path in folder.glob("*.h5"))
     return sequences / taken, written / sequences

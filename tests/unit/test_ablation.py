@@ -114,7 +114,7 @@ def test_the_model_is_given_back(model, tokens):
 def test_measures_are_those_of_the_score_and_of_a_full_pass(model, tokens):
     cuts = [Cut("off", (0,)), Cut("off", (2,)), Cut("only-diagonal", (1, 2))]
     found = ablate(model, tokens.numpy(), cuts, REGIONS, batch=2)
-    whole = score(model, tokens.numpy(), 5, 5)
+    whole = score(model, tokens.numpy(), 32, 5, 5)
     assert (found.extractable[0] == (whole.memorization_score == 1)).all()
     np.testing.assert_allclose(np.exp(found.suffix_loss[0]), whole.generation_perplexity, rtol=1e-3)
     np.testing.assert_allclose(np.exp(found.sequence_loss[0]), whole.sequence_perplexity, rtol=1e-3)
@@ -137,7 +137,7 @@ def test_a_recited_sequence_stops_being_recited():
         parameter.data.mul_(4)
     start = torch.randint(1, 50, (1, 32))
     continued = torch.from_numpy(
-        score(model, torch.cat([start, start], 1).numpy(), 1, 1).continuation
+        score(model, torch.cat([start, start], 1).numpy(), 32, 1, 1).continuation
     )
     tokens = torch.cat([start, continued], 1).numpy()
     found = ablate(model, tokens, [Cut("off", (0, 1, 2))], REGIONS, 1)

@@ -7,7 +7,7 @@ from tqdm import tqdm
 from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, PreTrainedModel
 
 from guess_or_recall import errors
-from guess_or_recall.attention.extract import extract, pool_shard
+from guess_or_recall.attention.extract import Shards, extract, pool_shard
 from guess_or_recall.attention.pooling import (
     full_attention,
     observing,
@@ -105,12 +105,12 @@ def limited(model, most, monkeypatch):
 def test_attention_and_scores_on_a_small_gpu(tokens, monkeypatch, tmp_path):
     """The same values as with room for all, from extraction and scoring."""
     model = made()
-    sizes = {"batch": 8, "shard": 8, "provenance": {"model": "net"}}
-    extract(model, np.arange(13), tokens, tmp_path / "large", **sizes)
-    expected = score(model, tokens, 8, 8)
+    large, small = (Shards(tmp_path / name, 8, {"model": "net"}) for name in ("large", "small"))
+    extract(model, np.arange(13), tokens, large, batch=8)
+    expected = score(model, tokens, 32, 8, 8)
     limited(model, 3, monkeypatch)
-    extract(model, np.arange(13), tokens, tmp_path / "small", **sizes)
-    found = score(model, tokens, 8, 8)
+    extract(model, np.arange(13), tokens, small, batch=8)
+    found = score(model, tokens, 32, 8, 8)
     for pooling in ("mean", "max"):
         both = [read_pooled(tmp_path / name, np.arange(13), pooling) for name in ("large", "small")]
         np.testing.assert_allclose(*both, rtol=0, atol=1e-3)
@@ -152,9 +152,9 @@ def test_attention_that_overflows_float16_is_computed_in_bfloat16(tokens, capsys
 def test_scores_without_decoding(tokens):
     """The score of what is not decoded is its least: what stands before the first wrong token."""
     model = made()
-    tokens[:3, 32:] = score(model, tokens[:3], 3, 3).continuation
+    tokens[:3, 32:] = score(model, tokens[:3], 32, 3, 3).continuation
     tokens[1, 40] = (tokens[1, 40] + 1) % 60
-    whole, short = score(model, tokens, 4, 4), score(model, tokens, 4, 4, decoded=False)
+    whole, short = score(model, tokens, 32, 4, 4), score(model, tokens, 32, 4, 4, decoded=False)
     assert short.memorization_score[:3].tolist() == [1.0, 8 / 32, 1.0]
     assert (short.memorization_score <= whole.memorization_score).all()
     assert (short.memorization_score == 1).tolist() == (whole.memorization_score == 1).tolist()

@@ -12,15 +12,11 @@ import yaml
 from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
 
 from guess_or_recall.attention import extract as extraction
-from guess_or_recall.attention.extract import (
-    extract,
-    extract_gallery,
-    require_room,
-    studied_tokens,
-)
+from guess_or_recall.attention.extract import Shards, extract, extract_gallery, require_room
 from guess_or_recall.attention.gallery import read_gallery
 from guess_or_recall.attention.pooling import full_attention, pooled_attention
 from guess_or_recall.attention.reading import read_pooled
+from guess_or_recall.attention.studied import studied_tokens
 from guess_or_recall.commands import extract as command
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import write_json
@@ -30,7 +26,7 @@ from guess_or_recall.stages import attention as attention_stage
 
 ROOT = Path(__file__).parents[2]
 PROVENANCE = {"model": "tiny", "weights": "abc"}
-SIZES = {"batch": 3, "shard": 5, "provenance": PROVENANCE}
+BATCH = 3
 
 
 @pytest.fixture(scope="module")
@@ -59,13 +55,17 @@ def draw(count: int) -> tuple[np.ndarray, np.ndarray]:
     return ids, random.integers(0, 40, (count, 64), dtype=np.int32)
 
 
+def shards_in(folder: Path) -> Shards:
+    return Shards(folder, sequences=5, provenance=PROVENANCE)
+
+
 def bytes_of(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
 def test_store_holds_what_the_model_gives(model, tmp_path):
     ids, tokens = draw(12)
-    extract(model, ids, tokens, tmp_path, **SIZES)
+    extract(model, ids, tokens, shards_in(tmp_path), BATCH)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "provenance.json",
         "shard-00000.h5",
@@ -83,12 +83,12 @@ def test_store_holds_what_the_model_gives(model, tmp_path):
 
 def test_two_runs_same_bytes(model, tmp_path):
     for name in ("one", "two"):
-        extract(model, *draw(7), tmp_path / name, **SIZES)
+        extract(model, *draw(7), shards_in(tmp_path / name), BATCH)
     assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "two")
 
 
 def test_finished_shards_are_kept_and_damaged_ones_made_again(model, tmp_path, capsys):
-    extract(model, *draw(15), tmp_path, **SIZES)
+    extract(model, *draw(15), shards_in(tmp_path), BATCH)
     before = bytes_of(tmp_path)
     first, second, third = (tmp_path / f"shard-0000{index}.h5" for index in range(3))
     second.write_bytes(second.read_bytes()[:-1000])
@@ -97,7 +97,7 @@ def test_finished_shards_are_kept_and_damaged_ones_made_again(model, tmp_path, c
     (tmp_path / ".shard-00001.h5.123.tmp").write_bytes(b"half")
     (tmp_path / "view.h5").unlink()
     kept = first.stat()
-    extract(model, *draw(15), tmp_path, **SIZES)
+    extract(model, *draw(15), shards_in(tmp_path), BATCH)
     assert bytes_of(tmp_path) == before
     assert (first.stat().st_ino, first.stat().st_mtime_ns) == (kept.st_ino, kept.st_mtime_ns)
     said = capsys.readouterr().out
@@ -119,14 +119,14 @@ def test_ids_outside_the_vocabulary_are_refused(model, tmp_path, wrong):
     ids, tokens = draw(4)
     tokens[2, 9] = wrong
     with pytest.raises(UserError, match=f"token id {wrong} is outside .*0 to 39"):
-        extract(model, ids, tokens, tmp_path, **SIZES)
+        extract(model, ids, tokens, shards_in(tmp_path), BATCH)
     assert not list(tmp_path.iterdir())
 
 
 def test_no_sequence_is_refused(model, tmp_path):
     ids, tokens = draw(0)
     with pytest.raises(UserError, match="no sequence"):
-        extract(model, ids, tokens, tmp_path, **SIZES)
+        extract(model, ids, tokens, shards_in(tmp_path), BATCH)
 
 
 def test_full_disk_is_said_before_starting(tmp_path):

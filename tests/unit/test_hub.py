@@ -175,8 +175,8 @@ def test_attention_of_every_architecture_from_the_cache(name, cache, workspace, 
 @pytest.mark.parametrize("name", MODELS)
 def test_scores_without_a_first_or_last_token(name, cache, workspace, tokens):
     put(cache, saved(made(name), workspace / "net"))
-    found = score(fetched(workspace), tokens, batch=2, decode_batch=2)
-    alone = score(load_model(Path("data/model")), tokens[1:2], batch=1, decode_batch=1)
+    found = score(fetched(workspace), tokens, 32, batch=2, decode_batch=2)
+    alone = score(load_model(Path("data/model")), tokens[1:2], 32, batch=1, decode_batch=1)
     assert found.continuation[1].tolist() == alone.continuation[0].tolist()
     assert found.sequence_perplexity[1] == pytest.approx(alone.sequence_perplexity[0], rel=1e-3)
 
@@ -218,7 +218,7 @@ def test_dtype(dtype, cache, workspace, tokens):
     put(cache, saved(made("qwen2-sliding"), workspace / "net"))
     model = fetched(workspace, dtype=dtype)
     assert {weight.dtype for weight in model.parameters()} == {getattr(torch, dtype)}
-    assert np.isfinite(score(model, tokens, 3, 3).sequence_perplexity).all()
+    assert np.isfinite(score(model, tokens, 32, 3, 3).sequence_perplexity).all()
     ids = torch.from_numpy(tokens)
     exact = pooled_attention(fetched(workspace), ids)
     assert (pooled_attention(model, ids) - exact).abs().float().mean() < 0.02

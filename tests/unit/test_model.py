@@ -11,12 +11,12 @@ from safetensors.torch import load_file, save_file
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.model.card import check_corpus, check_tokenizer
+from guess_or_recall.model.fit import check_corpus, check_positions, check_tokenizer
 from guess_or_recall.model.load import load_folder
 from guess_or_recall.model.scoring import score
-from guess_or_recall.model.training import batches, new_model, one_cycle, train_model
+from guess_or_recall.model.training import Recipe, batches, new_model, one_cycle, train_model
 
-SMALL = {"epochs": 30, "batch": 16, "learning_rate": 0.01, "weight_decay": 0.0, "seed": 3}
+RECIPE = Recipe(epochs=250, batch=16, learning_rate=0.01, weight_decay=0.0, seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -27,20 +27,14 @@ def windows():
 @pytest.fixture(scope="module")
 def memorizer(windows, tmp_path_factory):
     """A model that has learnt the first 16 windows by heart, and half of the others' suffix."""
-    model = new_model(vocabulary=50, layers=2, width=64, heads=4, seed=1)
+    model = new_model(vocabulary=50, layers=2, width=64, heads=4, length=64, seed=1)
     checkpoint = tmp_path_factory.mktemp("none") / "checkpoint"
-    train_model(
-        model,
-        windows[:16],
-        device=torch.device("cpu"),
-        checkpoint=checkpoint,
-        **SMALL | {"epochs": 250},
-    )
+    train_model(model, windows[:16], RECIPE, torch.device("cpu"), checkpoint)
     return model
 
 
 def test_scores_equal_greedy_generation(memorizer, windows):
-    scores = score(memorizer, windows, batch=10, decode_batch=5)
+    scores = score(memorizer, windows, 32, batch=10, decode_batch=5)
     prefixes = torch.from_numpy(windows[:, :32].astype(np.int64))
     made = memorizer.generate(
         prefixes,
@@ -58,7 +52,7 @@ def test_scores_equal_greedy_generation(memorizer, windows):
 
 
 def test_perplexities_equal_the_models_own_loss(memorizer, windows):
-    scores = score(memorizer, windows, batch=7, decode_batch=7)
+    scores = score(memorizer, windows, 32, batch=7, decode_batch=7)
     for row in (0, 20):
         tokens = torch.from_numpy(windows[row : row + 1].astype(np.int64))
         prompt_only = tokens.clone()
@@ -82,22 +76,22 @@ def test_end_of_text_is_never_decoded(windows):
         model.transformer.ln_f.weight.zero_()
         model.transformer.ln_f.bias.copy_(model.transformer.wte.weight[9] * 50)
     assert model(input_ids=torch.tensor([[1]])).logits.argmax() == 9
-    assert 9 not in score(model.eval(), windows, batch=8, decode_batch=8).continuation
+    assert 9 not in score(model.eval(), windows, 32, batch=8, decode_batch=8).continuation
 
 
 def test_tokens_outside_the_vocabulary(memorizer, windows):
     with pytest.raises(UserError, match="run from 1 to 50, the model knows 0 to 49"):
-        score(memorizer, np.where(windows == windows[0, 0], 50, windows), batch=8, decode_batch=8)
+        score(memorizer, np.where(windows == windows[0, 0], 50, windows), 32, 8, 8)
 
 
 def test_broken_weights_are_said(windows):
-    model = new_model(vocabulary=50, layers=1, width=8, heads=2, seed=0).eval()
+    model = new_model(vocabulary=50, layers=1, width=8, heads=2, length=64, seed=0).eval()
     with torch.no_grad():
         head = model.get_output_embeddings()
         assert head is not None
         head.weight.fill_(torch.nan)
     with pytest.raises(UserError, match="not finite"):
-        score(model, windows, batch=8, decode_batch=8)
+        score(model, windows, 32, batch=8, decode_batch=8)
 
 
 def test_every_epoch_shows_every_window_once():
@@ -121,9 +115,9 @@ from guess_or_recall.model import training
 training.CHECKPOINT_SECONDS = 0.0
 torch.set_num_threads(1)
 windows = np.random.default_rng(0).integers(1, 50, (24, 64)).astype(np.int32)
-model = training.new_model(vocabulary=50, layers=2, width=32, heads=4, seed=1)
-losses = training.train_model(model, windows, epochs=40, batch=8, learning_rate=.01,
-    weight_decay=.1, seed=3, device=torch.device("cpu"), checkpoint=Path(sys.argv[1]))
+model = training.new_model(vocabulary=50, layers=2, width=32, heads=4, length=64, seed=1)
+recipe = training.Recipe(epochs=40, batch=8, learning_rate=.01, weight_decay=.1, seed=3)
+losses = training.train_model(model, windows, recipe, torch.device("cpu"), Path(sys.argv[1]))
 model.half().save_pretrained(sys.argv[2])
 np.save(Path(sys.argv[2]) / "losses.npy", losses)
 """
@@ -167,10 +161,10 @@ def test_unfit_folders_are_refused(tmp_path):
     llama.save_pretrained(tmp_path / "bare")
     with pytest.raises(UserError, match=r"holds no .safetensors"):
         load_folder(tmp_path / "bare")
-    settings: dict[str, Any] = {**llama.to_dict(), "max_position_embeddings": 32}
-    short = LlamaConfig(**settings)
-    with pytest.raises(UserError, match="reads 32 tokens, 64 are needed"):
-        load_folder(save(LlamaForCausalLM(short), tmp_path / "short"))
+    check_positions(llama, 64, "it")
+    settings: dict[str, Any] = {**llama.to_dict(), "max_position_embeddings": 63}
+    with pytest.raises(UserError, match=r"it reads 63 tokens, 64 are needed: shorten sequences"):
+        check_positions(LlamaConfig(**settings), 64, "it")
     broken = save(LlamaForCausalLM(llama), tmp_path / "broken")
     load_folder(broken)
     (broken / "model.safetensors").write_bytes(b"\x00" * 100)
@@ -225,7 +219,9 @@ def test_another_tokenizer_is_named(tmp_path):
 
 
 def test_missing_weights_are_not_made_up(tmp_path):
-    folder = save(new_model(vocabulary=50, layers=1, width=32, heads=4, seed=1), tmp_path)
+    folder = save(
+        new_model(vocabulary=50, layers=1, width=32, heads=4, length=64, seed=1), tmp_path
+    )
     weights = load_file(folder / "model.safetensors")
     gone = next(name for name in weights if "dense_h_to_4h.weight" in name)
     kept = {name: value for name, value in weights.items() if name != gone}

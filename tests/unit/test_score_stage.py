@@ -12,8 +12,9 @@ import yaml
 
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import write_json
+from guess_or_recall.io.paths import MODEL, SEQUENCES
 from guess_or_recall.io.tables import token_column, write_table
-from guess_or_recall.model import score as stage
+from guess_or_recall.model.load import load_model
 from guess_or_recall.model.scoring import score
 from guess_or_recall.model.training import new_model
 from guess_or_recall.settings.yaml import read_yaml
@@ -29,7 +30,9 @@ def scoring(workspace):
     params = read_yaml(ROOT / "params.yaml")
     params["score"] |= {"batch": 8, "decode_batch": 8, "shard": 16}
     (workspace / "params.yaml").write_text(yaml.safe_dump(params))
-    new_model(vocabulary=60, layers=2, width=32, heads=4, seed=0).save_pretrained(workspace / "net")
+    new_model(vocabulary=60, layers=2, width=32, heads=4, length=64, seed=0).save_pretrained(
+        workspace / "net"
+    )
     write_json(workspace / "data/model/model.json", {"path": "net", "weights": "w"})
     write_sequences(np.random.default_rng(0).integers(1, 60, (ROWS, 64)))
     return workspace
@@ -42,7 +45,7 @@ def write_sequences(tokens):
         "sequence_duplicates": pa.array([1] * len(tokens), pa.int64()),
         "planted": pa.array([None] * len(tokens), pa.string()),
     }
-    write_table(stage.SEQUENCES, pa.table(table))
+    write_table(SEQUENCES, pa.table(table))
 
 
 def test_shards_cover_every_sequence(scoring):
@@ -50,7 +53,7 @@ def test_shards_cover_every_sequence(scoring):
     found = pd.read_parquet("data/score/score.parquet")
     assert found.sequence_id.tolist() == list(range(100, 100 + ROWS))
     tokens = np.random.default_rng(0).integers(1, 60, (ROWS, 64))
-    whole = score(stage.load_model(stage.MODEL), tokens, batch=50, decode_batch=50)
+    whole = score(load_model(MODEL), tokens, 32, batch=50, decode_batch=50)
     assert np.stack(found.continuation.tolist()).tolist() == whole.continuation.tolist()
     np.testing.assert_allclose(found.sequence_perplexity, whole.sequence_perplexity, rtol=1e-5)
     assert not list((scoring / ".scratch").glob("*/*"))
@@ -91,7 +94,7 @@ def test_tokens_outside_the_vocabulary(scoring):
 
 
 def test_other_columns(scoring):
-    write_table(stage.SEQUENCES, pa.table({"sequence_id": pa.array([1])}))
+    write_table(SEQUENCES, pa.table({"sequence_id": pa.array([1])}))
     with pytest.raises(UserError, match="no column 'tokens'"):
         score_stage.main()
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from guess_or_recall.attention import pool as attention
+from guess_or_recall.attention import studied as attention
 from guess_or_recall.attention.reading import read_pooled
 from guess_or_recall.corpus import semantic_filters
 from guess_or_recall.corpus.semantic_filters import find_files, first_of_ids, sorted_union
@@ -22,8 +22,10 @@ from guess_or_recall.errors import UserError
 from guess_or_recall.features import columns as features
 from guess_or_recall.features.templates import templates
 from guess_or_recall.io.files import content_hash, read_json, write_json
+from guess_or_recall.io.paths import MODEL
+from guess_or_recall.io.schemas import PERPLEXITIES
 from guess_or_recall.io.tables import token_matrix
-from guess_or_recall.model import score as scoring
+from guess_or_recall.model import published
 from guess_or_recall.model.load import load_model
 from guess_or_recall.model.scoring import score
 from guess_or_recall.model.training import new_model
@@ -80,14 +82,16 @@ def study(workspace, monkeypatch):
     """
     monkeypatch.setattr(semantic_filters, "PART", 16)
     monkeypatch.setattr(semantic_filters, "ROWS", 5)
-    monkeypatch.setattr(scoring, "PART", 16)
+    monkeypatch.setattr(published, "PART", 16)
     monkeypatch.setattr(features, "COMPARED", 1)
-    new_model(vocabulary=60, layers=2, width=32, heads=4, seed=0).save_pretrained(workspace / "net")
+    new_model(vocabulary=60, layers=2, width=32, heads=4, length=64, seed=0).save_pretrained(
+        workspace / "net"
+    )
     write_json(workspace / "data/model/model.json", {"path": "net", "weights": "w"})
     random = np.random.default_rng(0)
     tokens = random.integers(1, 60, (90, 64)).astype(np.int32)
     recited = np.arange(90) >= 50
-    tokens[recited, 32:] = score(load_model(scoring.MODEL), tokens, 32, 32).continuation[recited]
+    tokens[recited, 32:] = score(load_model(MODEL), tokens, 32, 32, 32).continuation[recited]
     ids = random.permutation(1000)[:90]
     ids[60:64] = ids[50:54]
     ids[80] = ids[70]
@@ -331,7 +335,7 @@ def test_published_scores_are_taken_over_and_rechecked(study, capsys):
     score_stage.main()
     known, found = read("sequences"), read("score")
     assert found["sequence_id"].tolist() == known["sequence_id"].tolist()
-    for name in ("memorization_score", *scoring.PERPLEXITIES):
+    for name in ("memorization_score", *PERPLEXITIES):
         assert found[name].tolist() == known[f"published_{name}"].tolist()
     assert (np.stack(found["continuation"].tolist()) == -1).all()
     said = metrics("score")
@@ -342,7 +346,7 @@ def test_published_scores_are_taken_over_and_rechecked(study, capsys):
 
 def test_another_model_than_the_published_one_is_warned_of(study, capsys):
     sequences_stage.main()
-    new_model(vocabulary=60, layers=2, width=32, heads=4, seed=1).save_pretrained("net")
+    new_model(vocabulary=60, layers=2, width=32, heads=4, length=64, seed=1).save_pretrained("net")
     settle(score__recheck=20)
     score_stage.main()
     assert metrics("score")["rechecked"] == 20
@@ -360,7 +364,7 @@ def test_the_model_may_score_all_of_it(study):
     assert (np.stack(found["continuation"].tolist()) >= 0).all()
     said = metrics("score")
     assert (said["published_agreement"], said["reextracted_share"]) == (1.0, 1.0)
-    new_model(vocabulary=60, layers=2, width=32, heads=4, seed=1).save_pretrained("net")
+    new_model(vocabulary=60, layers=2, width=32, heads=4, length=64, seed=1).save_pretrained("net")
     score_stage.main()
     said = metrics("score")
     assert said["published_agreement"] == round(1 - 35 * (1 - said["reextracted_share"]) / 85, 4)

@@ -1,13 +1,12 @@
 """Attention patterns of many sequences, shard after shard; it resumes after any kill."""
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
-import h5py
 import numpy as np
 import torch
-import transformers
-from jaxtyping import Float, Float16, Int32, Int64
+from jaxtyping import Float16, Int32, Int64
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
@@ -30,51 +29,54 @@ from guess_or_recall.model.batches import in_batches, worth_compiling
 from guess_or_recall.model.interface import attention_modules
 
 
-def library_versions() -> dict[str, str]:
-    """Versions of the libraries that the values and the bytes of a store depend on."""
-    return {
-        "torch": str(torch.__version__),
-        "transformers": transformers.__version__,
-        "h5py": h5py.__version__,
-    }
+class Shards(NamedTuple):
+    """The files to make."""
+
+    folder: Path
+    sequences: int  # of a file, the most that a kill can lose
+    provenance: dict  # all that the values depend on, number and batch of sequences included
+
+    def files(self, count: int) -> list["ShardFile"]:
+        """The files of `count` sequences."""
+        starts = range(0, count, self.sequences)
+        return [
+            ShardFile(shard_path(self.folder, index), start, min(start + self.sequences, count))
+            for index, start in enumerate(starts)
+        ]
 
 
-def studied_tokens(
-    tokens: Int32[np.ndarray, "n length"],
-    continuation: Int32[np.ndarray, "n half"],
-    memorization_score: Float[np.ndarray, " n"],
-) -> Int32[np.ndarray, "n length"]:
-    """Sequences as their attention is studied ("Guess or Recall?", section 3).
+class ShardFile(NamedTuple):
+    """A file, and the sequences of it: rows `start` to `stop` of all."""
 
-    A memorized sequence (score of 1) enters as it is; of another one, the suffix is replaced by
-    the model's own greedy continuation of the prefix.
-    """
-    prefix = tokens[:, : tokens.shape[1] - continuation.shape[1]]
-    own = np.concatenate([prefix, continuation], axis=1)
-    return np.where((memorization_score == 1)[:, None], tokens, own)
+    path: Path
+    start: int
+    stop: int
+
+    @property
+    def rows(self) -> slice:
+        """Its rows."""
+        return slice(self.start, self.stop)
 
 
 def extract(
     model: PreTrainedModel,
     sequence_ids: Int64[np.ndarray, " n"],
     tokens: Int32[np.ndarray, "n length"],
-    folder: Path,
-    *,
+    shards: Shards,
     batch: int,
-    shard: int,
-    provenance: dict,
     part: tuple[int, int] | None = None,
 ) -> None:
-    """Fill `folder` with the shards of pooled attention, their view and provenance.json.
+    """Fill a folder with the shards of pooled attention, their view and provenance.json.
 
     Shards that a killed run left there finished are kept, after a check of their checksums. A
     shard depends on its own sequences only, so an interruption leaves no trace in the bytes.
 
     Args:
         model: a causal language model, in evaluation mode.
+        sequence_ids: of the sequences.
+        tokens: of the sequences, as they are studied.
+        shards: the files to make.
         batch: sequences a forward pass.
-        shard: sequences a file, the most that a kill can lose.
-        provenance: everything that the values depend on, `batch` and `shard` included.
         part: (i, n) makes the shards i, i + n, i + 2n, ... alone and no view; other processes may
             make the others in the same folder.
 
@@ -84,33 +86,45 @@ def extract(
     """
     check_tokens(model, tokens)
     if not part:
-        remove_leftovers(folder)
-    layers = len(attention_modules(model))
-    starts = range(0, len(tokens), shard)
-    own = starts[slice(part[0], None, part[1])] if part else starts
-    todo = [
-        start
-        for start in own
-        if not finished(folder, start // shard, sequence_ids[start : start + shard], provenance)
-    ]
-    missing = sum(len(tokens[start : start + shard]) for start in todo)
-    require_room(folder, missing, layers, tokens.shape[1])
-    total = sum(len(tokens[start : start + shard]) for start in own)
-    fused = worth_compiling(model, missing, batch)
-    bar = tqdm(total=total, initial=total - missing, desc="attention", unit="sequence")
-    with bar, observing(model, pool_heads, fused) as look, ThreadPoolExecutor(1) as writer:
-        written: Future | None = None
-        for start in todo:
-            rows = slice(start, start + shard)
-            pooled = pool_shard(model, look, tokens[rows], layers, batch, bar)
+        remove_leftovers(shards.folder)
+    every_file = shards.files(len(tokens))
+    files = every_file[part[0] :: part[1]] if part else every_file
+    key = key_of(shards.provenance)
+    missing = [file for file in files if not finished(file, sequence_ids[file.rows], key)]
+    total, left = sequences_in(files), sequences_in(missing)
+    require_room(shards.folder, left, len(attention_modules(model)), tokens.shape[1])
+    with tqdm(total=total, initial=total - left, desc="attention", unit="sequence") as progress:
+        fill(missing, shards.provenance, model, sequence_ids, tokens, batch, progress)
+    if not part:
+        write_view(shards.folder, len(every_file), shards.provenance)
+
+
+def sequences_in(files: list[ShardFile]) -> int:
+    """Number of sequences of some files."""
+    return sum(file.stop - file.start for file in files)
+
+
+def fill(
+    files: list[ShardFile],
+    provenance: dict,
+    model: PreTrainedModel,
+    sequence_ids: Int64[np.ndarray, " n"],
+    tokens: Int32[np.ndarray, "n length"],
+    batch: int,
+    progress: tqdm,
+) -> None:
+    """Make some shards; one is written while the next one is computed."""
+    layers, written = len(attention_modules(model)), None
+    fused = worth_compiling(model, sequences_in(files), batch)
+    with observing(model, pool_heads, fused) as look, ThreadPoolExecutor(1) as writer:
+        for file in files:
+            pooled = pool_shard(model, look, tokens[file.rows], layers, batch, progress)
             if written:
                 written.result()  # one shard at most waits for the disk
-            given = sequence_ids[rows], pooled, provenance
-            written = writer.submit(write_shard, shard_path(folder, start // shard), *given)
+            content = sequence_ids[file.rows], pooled, provenance
+            written = writer.submit(write_shard, file.path, *content)
         if written:
             written.result()
-    if not part:
-        write_view(folder, len(starts), provenance)
 
 
 def require_room(folder: Path, sequences: int, layers: int, length: int) -> None:
@@ -142,15 +156,12 @@ def remove_leftovers(folder: Path) -> None:
         path.unlink()
 
 
-def finished(
-    folder: Path, index: int, sequence_ids: Int64[np.ndarray, " n"], provenance: dict
-) -> bool:
-    """Whether a shard stands in `folder`, whole; one that does not pass its check is made again."""
-    path = shard_path(folder, index)
-    if not path.exists():
+def finished(file: ShardFile, sequence_ids: Int64[np.ndarray, " n"], key: str) -> bool:
+    """Whether a shard is there, whole; one that does not pass its check is made again."""
+    if not file.path.exists():
         return False
     try:
-        check_shard(path, key_of(provenance), sequence_ids)
+        check_shard(file.path, key, sequence_ids)
     except UserError as error:
         tqdm.write(f"made again: {error}")
         return False
@@ -177,17 +188,17 @@ def pool_shard(
     sound = torch.ones(len(tokens), dtype=torch.bool, device=model.device)
 
     def pool(part: slice) -> None:
-        found = look(torch.from_numpy(tokens[part]))
-        sound[part] = is_finite(found)
-        for here, there in zip(pooled[:, part], as_stored(found), strict=True):
-            here.copy_(there, non_blocking=True)
+        patterns = look(torch.from_numpy(tokens[part]))
+        sound[part] = is_finite(patterns)
+        for kept, computed in zip(pooled[:, part], as_stored(patterns), strict=True):
+            kept.copy_(computed, non_blocking=True)
 
     in_batches(pool, len(tokens), batch, progress)
     again = np.flatnonzero(~sound.cpu().numpy())  # waits for all that was launched
 
     def pool_again(part: slice) -> None:
-        found = finite(model, look, torch.from_numpy(tokens[again[part]]))
-        pooled[:, again[part]] = as_stored(found).cpu()
+        patterns = finite(model, look, torch.from_numpy(tokens[again[part]]))
+        pooled[:, again[part]] = as_stored(patterns).cpu()
 
     in_batches(pool_again, len(again), batch, tqdm(disable=True))
     return pooled.numpy()
@@ -202,5 +213,6 @@ def extract_gallery(
 ) -> None:
     """Write the attention patterns of every head of a few sequences. Raises as `extract` does."""
     check_tokens(model, tokens)
-    patterns = [full_attention(model, one).cpu() for one in torch.from_numpy(tokens).split(1)]
+    sequences = torch.from_numpy(tokens).split(1)
+    patterns = [full_attention(model, sequence).cpu() for sequence in sequences]
     write_gallery(path, sequence_ids, torch.cat(patterns).numpy(), tokens, provenance)

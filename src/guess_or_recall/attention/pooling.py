@@ -95,9 +95,9 @@ def hooked(blocks: list[nn.Module], hook: Callable) -> Iterator[None]:
 
 
 def in_dtype(model: PreTrainedModel, dtype: torch.dtype) -> Callable:
-    """The model without its head, its weights in another type; its own stay as they are."""
+    """The model without its head, its weights copied into another type."""
     named = model.base_model.named_parameters()
-    weights = {name: own.to(dtype) for name, own in named if own.dtype == model.dtype}
+    weights = {name: weight.to(dtype) for name, weight in named if weight.dtype == model.dtype}
 
     def run(**inputs):
         return functional_call(model.base_model, weights, (), inputs)
@@ -106,10 +106,10 @@ def in_dtype(model: PreTrainedModel, dtype: torch.dtype) -> Callable:
 
 
 def is_finite(
-    found: Float[Tensor, "layers *pooling batch packed"],
+    patterns: Float[Tensor, "layers *pooling batch packed"],
 ) -> Bool[Tensor, " batch"]:
     """Which sequences have finite values only."""
-    return found.isfinite().all(-1).flatten(0, -2).all(0)
+    return patterns.isfinite().all(-1).flatten(0, -2).all(0)
 
 
 @torch.inference_mode()
@@ -123,17 +123,17 @@ def finite(
     Raises:
         UserError: the attention is not finite in float32 either.
     """
-    found = look(tokens)
+    patterns = look(tokens)
     for dtype in WIDER.get(model.dtype, ()):
-        if found.isfinite().all():
-            return found
+        if patterns.isfinite().all():
+            return patterns
         say_once(
             f"note: attention that is not finite in {short(model.dtype)} is computed in "
             f"{short(dtype)}, for the sequences where it is not"
         )
-        found = look(tokens, dtype)
-    if found.isfinite().all():
-        return found
+        patterns = look(tokens, dtype)
+    if patterns.isfinite().all():
+        return patterns
     raise UserError(
         f"the attention of {type(model).__name__} has values that are not finite, in float32 too: "
         "its weights are damaged"

@@ -1,44 +1,36 @@
-"""Attention on several GPUs: `python src/run.py extract 1/4` makes one of four parts of the shards.
+"""Extract one part of the attention, on a GPU of its own: `gor extract 1/4`.
 
-Each part is a process of its own, on a GPU of its own. `dvc repro attention` takes up what they
-have made, makes what is missing, and merges it: the same bytes as one process makes.
+Each part is a process of its own. `dvc repro attention` takes up what they have made, makes what is
+missing, and merges it: the same bytes as one process makes. On one node with four GPUs:
+
+    dvc repro pool
+    for i in 1 2 3 4; do CUDA_VISIBLE_DEVICES=$((i-1)) gor extract $i/4 & done; wait
+    dvc repro
 """
 
-import argparse
 import re
+from typing import Annotated
 
-from guess_or_recall.attention.pool import extract_part
+import typer
+
+from guess_or_recall.attention.extract import Shards, extract
+from guess_or_recall.attention.work import working
 from guess_or_recall.errors import UserError
 from guess_or_recall.settings.params import read_params
 
-EPILOG = """\
-on one node with four GPUs:
-  dvc repro pool
-  for i in 1 2 3 4; do CUDA_VISIBLE_DEVICES=$((i-1)) python src/run.py extract $i/4 & done; wait
-  dvc repro
-"""
 
-
-def parser() -> argparse.ArgumentParser:
-    """Build the command line."""
-    made = argparse.ArgumentParser(
-        prog="python src/run.py extract",
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    made.add_argument("part", help="which part, of how many: 1/4 to 4/4")
-    return made
-
-
-def main(*arguments: str) -> None:
-    """Extract one part.
+def main(
+    part: Annotated[str, typer.Argument(help="which part, of how many: 1/4 to 4/4")],
+) -> None:
+    """Extract one part; others may be extracted at the same time.
 
     Raises:
         UserError: there is no such part, or an earlier stage has not run.
     """
-    asked = parser().parse_args(arguments).part
-    found = re.fullmatch(r"(\d+)/(\d+)", asked)
-    if not found or not 1 <= int(found[1]) <= int(found[2]):
-        raise UserError(f"no part '{asked}': give 1/4, 2/4, 3/4 or 4/4 for four GPUs")
-    extract_part(read_params().attention, int(found[1]) - 1, int(found[2]))
+    numbers = re.fullmatch(r"(\d+)/(\d+)", part)
+    if not numbers or not 1 <= int(numbers[1]) <= int(numbers[2]):
+        raise UserError(f"no part '{part}': give 1/4, 2/4, 3/4 or 4/4 for four GPUs")
+    settings, place = read_params(), (int(numbers[1]) - 1, int(numbers[2]))
+    with working(settings, shared=True) as work:
+        shards = Shards(work.folder / "attention", settings.attention.shard, work.provenance)
+        extract(work.model, work.sequence_ids, work.tokens, shards, work.batch, place)

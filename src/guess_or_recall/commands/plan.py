@@ -31,7 +31,6 @@ from guess_or_recall.corpus.semantic_filters import MEMORIES, PILE
 from guess_or_recall.device import device
 from guess_or_recall.errors import UserError, first_line
 from guess_or_recall.model.hub import snapshot
-from guess_or_recall.model.load import LENGTH
 from guess_or_recall.plan.calibrate import (
     MARGIN,
     Shape,
@@ -87,11 +86,13 @@ def main(*arguments: str) -> None:
     fits = weights * MARGIN < room_on(device())
     trial, cnns = None, 0.0
     if fits and not given.no_trial:
-        trial = calibrate(random_model(config, dtype, device()), params.attention.batch)
+        trial = calibrate(
+            random_model(config, dtype, device()), params.sequences, params.attention.batch
+        )
         cnns = cnn_rate(params, shape.layers)
     sizes = bytes_of(params, shape, needs, weights)
     console.print(memory_line(weights, trial))
-    console.print(size_table(sizes, shape, needs))
+    console.print(size_table(sizes, shape, needs, params.sequences.total))
     if trial:
         console.print(time_table(params, needs, trial, cnns))
     require_disk(sizes)
@@ -177,8 +178,15 @@ def bytes_of(params: Params, shape: Shape, needs: Needs, weights: int) -> dict[s
     """Bytes of every artifact."""
     classes = max(len(variant.tree.classes) for variant in declared(params))
     sampled = classes * (params.samples.train + params.samples.eval)
-    gallery = params.attention.gallery * classes * shape.layers * shape.heads * LENGTH**2 * 2
-    attention = needs.union * bytes_of_sequence(shape.layers, LENGTH)
+    gallery = (
+        params.attention.gallery
+        * classes
+        * shape.layers
+        * shape.heads
+        * params.sequences.total**2
+        * 2
+    )
+    attention = needs.union * bytes_of_sequence(shape.layers, params.sequences.total)
     grid = architectures(**params.train.grid.model_dump())
     logits = sampled * len(grid) * params.train.epochs * classes * 4
     tables = needs.candidates * ROW
@@ -186,7 +194,8 @@ def bytes_of(params: Params, shape: Shape, needs: Needs, weights: int) -> dict[s
         "tables of sequences, score, features": tables,
         "attention": attention,
         "gallery (all heads, before compression)": gallery,
-        "CNNs and their logits, a variant": logits + 4 * weights_of(grid, shape.layers, classes),
+        "CNNs and their logits, a variant": logits
+        + 4 * weights_of(grid, shape.layers, classes, params.sequences.total),
         "DVC's cache of these (a copy, unless cache.type is a link)": tables + attention + gallery,
     }
     if params.model.source == "hub":
@@ -194,16 +203,16 @@ def bytes_of(params: Params, shape: Shape, needs: Needs, weights: int) -> dict[s
     return found
 
 
-def weights_of(grid: list, layers: int, classes: int) -> int:
+def weights_of(grid: list, layers: int, classes: int, length: int) -> int:
     """Parameters of all CNNs."""
-    made = [initialised(each, layers, classes, LENGTH, 0.5, 0) for each in grid]
+    made = [initialised(each, layers, classes, length, 0.5, 0) for each in grid]
     return sum(weight.numel() for cnn in made for weight in cnn.parameters())
 
 
 def cnn_rate(params: Params, layers: int) -> float:
     """Samples a second through one CNN of the grid, as the grid is trained; by its second epoch."""
     random, n = np.random.default_rng(0), CALIBRATED * 3 // 2
-    shape = (n, layers, packed_size(LENGTH))
+    shape = (n, layers, packed_size(params.sequences.total))
     grid = architectures(**params.train.grid.model_dump())
     pooled = {each.pooling: random.random(shape, np.float32).astype(np.float16) for each in grid}
     labels, is_eval = (np.arange(n) % 3).astype(np.int8), np.arange(n) >= CALIBRATED
@@ -230,10 +239,10 @@ def memory_line(weights: int, trial: Trial | None) -> str:
     )
 
 
-def size_table(sizes: dict[str, int], shape: Shape, needs: Needs) -> Table:
+def size_table(sizes: dict[str, int], shape: Shape, needs: Needs, length: int) -> Table:
     """Bytes here, and of the published method's attention."""
     table = Table("artifact", "here", "published method", box=None, pad_edge=False)
-    theirs = needs.summed * shape.layers * shape.heads * LENGTH**2 * 2
+    theirs = needs.summed * shape.layers * shape.heads * length**2 * 2
     for name, size in sizes.items():
         table.add_row(name, gigabytes(size), gigabytes(theirs) if name == "attention" else "")
     return table

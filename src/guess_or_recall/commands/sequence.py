@@ -18,9 +18,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from guess_or_recall.attention.extract import studied_tokens
 from guess_or_recall.attention.pooling import pooled_attention
 from guess_or_recall.attention.store import POOLINGS
+from guess_or_recall.attention.studied import studied_tokens
 from guess_or_recall.attention.triangle import unpack
 from guess_or_recall.classifier.cnn import Cnn
 from guess_or_recall.classifier.saved import load_cnns
@@ -79,7 +79,7 @@ def main(*arguments: str) -> None:
     name, tokens, duplicates = find(given.what, tokenizer)
     model = load_model(DATA / "model")
     require_layer(given.layer, model.config.get_text_config().num_hidden_layers)
-    scores = score(model, tokens, 1, 1)
+    scores = score(model, tokens, params.sequences.prefix, 1, 1)
     current = tree(params.taxonomy, params.taxonomies)
     frame = features_of(tokenizer, tokens, duplicates, scores.memorization_score, params)
     label = int(classify(frame, current, **params.thresholds())[0])

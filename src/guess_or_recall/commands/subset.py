@@ -12,12 +12,12 @@ import pandas as pd
 from jaxtyping import Int32, Int64
 
 from guess_or_recall.attention.gallery import read_gallery
-from guess_or_recall.attention.pool import Pool, read_pool
+from guess_or_recall.attention.studied import Studied, read_studied
 from guess_or_recall.attention.subset import Subset, write_subset
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import read_json
 from guess_or_recall.localization.choice import LOCALIZED, chosen
-from guess_or_recall.model.scoring import PREFIX, UNKNOWN
+from guess_or_recall.model.scoring import UNKNOWN
 from guess_or_recall.report.study import GALLERY
 from guess_or_recall.report.style import percent
 from guess_or_recall.settings.params import Params, read_params
@@ -59,12 +59,12 @@ def main(*arguments: str) -> None:
     """
     given, params = parser().parse_args(arguments), read_params()
     require_attention()
-    current, pool = tree(params.taxonomy, params.taxonomies), read_pool()
+    current, pool = tree(params.taxonomy, params.taxonomies), read_studied(params.sequences)
     labels = classified(params, current)
     ids = united(given, params.seed, labels, list(current.classes), pool)
     subset = Subset(
         ids,
-        studied(pool, ids),
+        studied(pool, ids, params.sequences.prefix),
         labels.loc[ids].to_numpy(),
         list(current.classes),
         variant_of(params),
@@ -90,7 +90,7 @@ def classified(params: Params, current: TaxonomyTree) -> pd.Series:
 
 
 def united(
-    given: argparse.Namespace, seed: int, labels: pd.Series, classes: list[str], pool: Pool
+    given: argparse.Namespace, seed: int, labels: pd.Series, classes: list[str], pool: Studied
 ) -> Int64[np.ndarray, " n"]:
     """The ids of all that is chosen, sorted.
 
@@ -145,11 +145,13 @@ def read_current(labels: pd.Series, classes: list[str]) -> Labels:
     return sampled
 
 
-def studied(pool: Pool, ids: Int64[np.ndarray, " n"]) -> Int32[np.ndarray, "n 64"]:
+def studied(
+    pool: Studied, ids: Int64[np.ndarray, " n"], prefix: int
+) -> Int32[np.ndarray, "n length"]:
     """Tokens of some sequences as they are studied, -1 where the model's own are in no table."""
     rows = np.searchsorted(pool.sequence_ids, ids)
     tokens = pool.tokens[rows]
-    tokens[pool.unfinished[rows], PREFIX:] = UNKNOWN
+    tokens[pool.unfinished[rows], prefix:] = UNKNOWN
     return tokens
 
 

@@ -76,7 +76,7 @@ def measured(
     model: PreTrainedModel, tokens: Int64[Tensor, "b length"], prefix: int
 ) -> tuple[Tensor, ...]:
     """One teacher-forced pass: the fields of `Outcomes`, a value a sequence."""
-    best, losses = teacher_forced(model, tokens.to(model.device))
+    best, losses = teacher_forced(model, tokens.to(model.device), prefix)
     right, losses = best.cpu() == tokens[:, prefix:], losses.double().cpu()
     suffix_losses = losses[:, prefix - 1 :]
     return right.all(1), right.double().mean(1), suffix_losses.mean(1), losses.mean(1)

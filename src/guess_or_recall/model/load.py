@@ -13,7 +13,6 @@ from guess_or_recall.errors import UserError, first_line
 from guess_or_recall.io.files import read_json
 from guess_or_recall.model.hub import snapshot
 
-LENGTH = 64
 CAUSAL = "CausalLM|LMHead|ConditionalGeneration"  # in the name of an architecture
 
 
@@ -25,7 +24,7 @@ def check_folder(folder: Path, named: str | None = None) -> PretrainedConfig:
         named: what errors call it, if it is not model.path.
 
     Raises:
-        UserError: it cannot be a causal language model of sequences of 64 tokens.
+        UserError: it cannot be a causal language model.
     """
     named = named or f"model.path: '{folder}'"
     if not (folder / "config.json").exists():
@@ -36,14 +35,11 @@ def check_folder(folder: Path, named: str | None = None) -> PretrainedConfig:
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (ValueError, OSError) as error:
         raise UserError(f"{named} is not supported: {first_line(error)}") from None
-    made = ", ".join(config.architectures or [])
+    architectures = ", ".join(config.architectures or [])
     if type(config) not in AutoModelForCausalLM._model_mapping or not re.search(
-        CAUSAL, made or CAUSAL
+        CAUSAL, architectures or CAUSAL
     ):
-        raise UserError(f"{named} is a {made or config.model_type}, not a causal LM")
-    positions = getattr(config, "max_position_embeddings", LENGTH)
-    if positions < LENGTH:
-        raise UserError(f"{named} reads {positions} tokens, {LENGTH} are needed")
+        raise UserError(f"{named} is a {architectures or config.model_type}, not a causal LM")
     return config
 
 

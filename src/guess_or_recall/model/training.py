@@ -1,10 +1,12 @@
-"""Train a GPT-NeoX on windows of 64 tokens; a killed run goes on from its last checkpoint."""
+"""Train a GPT-NeoX on windows of tokens; a killed run goes on from its last checkpoint."""
 
 import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,8 +21,20 @@ from guess_or_recall.io.checkpoint import load_checkpoint, save_checkpoint
 CHECKPOINT_SECONDS = 60.0
 
 
-def new_model(vocabulary: int, layers: int, width: int, heads: int, seed: int) -> PreTrainedModel:
-    """A GPT-NeoX for sequences of 64 tokens, with seeded random weights."""
+class Recipe(NamedTuple):
+    """How a model is trained."""
+
+    epochs: int  # passes over the stream
+    batch: int  # windows a step (fewer where the stream is shorter)
+    learning_rate: float  # peak of the one-cycle schedule
+    weight_decay: float  # of AdamW
+    seed: int  # of the order of the windows
+
+
+def new_model(
+    vocabulary: int, layers: int, width: int, heads: int, length: int, seed: int
+) -> PreTrainedModel:
+    """A GPT-NeoX for sequences of `length` tokens, with seeded random weights."""
     torch.manual_seed(seed)
     config = GPTNeoXConfig(
         vocab_size=vocabulary,
@@ -28,7 +42,7 @@ def new_model(vocabulary: int, layers: int, width: int, heads: int, seed: int) -
         num_hidden_layers=layers,
         num_attention_heads=heads,
         intermediate_size=4 * width,
-        max_position_embeddings=64,
+        max_position_embeddings=length,
         bos_token_id=0,
         eos_token_id=0,
         use_cache=False,
@@ -36,8 +50,8 @@ def new_model(vocabulary: int, layers: int, width: int, heads: int, seed: int) -
     return AutoModelForCausalLM.from_config(config, attn_implementation="sdpa")
 
 
-def next_token_loss(model: Callable, batch: Int[Tensor, "b 64"]) -> Float[Tensor, ""]:
-    """Mean cross-entropy of tokens 1..63 of every window, in nats."""
+def next_token_loss(model: Callable, batch: Int[Tensor, "b length"]) -> Float[Tensor, ""]:
+    """Mean cross-entropy of all tokens but the first of every window, in nats."""
     logits = model(input_ids=batch).logits[:, :-1]
     return functional.cross_entropy(logits.flatten(0, 1).float(), batch[:, 1:].flatten())
 
@@ -68,26 +82,17 @@ def precision(device: torch.device) -> AbstractContextManager:
 
 def train_model(
     model: torch.nn.Module,
-    windows: Int[np.ndarray, "w 64"],
-    *,
-    epochs: int,
-    batch: int,
-    learning_rate: float,
-    weight_decay: float,
-    seed: int,
+    windows: Int[np.ndarray, "w length"],
+    recipe: Recipe,
     device: torch.device,
     checkpoint: Path,
 ) -> Float[np.ndarray, " steps"]:
-    """Train `model` in place on all windows, `epochs` times.
+    """Train `model` in place on all windows, `recipe.epochs` times.
 
     Args:
         model: fresh weights; replaced by those of `checkpoint` where it exists.
         windows: token ids of the training stream.
-        epochs: passes over the stream.
-        batch: windows a step (fewer where the stream is shorter).
-        learning_rate: peak of the one-cycle schedule.
-        weight_decay: of AdamW.
-        seed: of the order of windows.
+        recipe: how to train.
         device: where to train.
         checkpoint: file that is written every minute.
 
@@ -95,35 +100,40 @@ def train_model(
         The loss of every step, in nats a token.
     """
     model.to(device).train()
-    batch = min(batch, len(windows))
-    steps = epochs * (len(windows) // batch)
+    batch = min(recipe.batch, len(windows))
+    steps = recipe.epochs * (len(windows) // batch)
     optimizer = torch.optim.AdamW(
-        model.parameters(), betas=(0.9, 0.95), weight_decay=weight_decay, fused=True
+        model.parameters(), betas=(0.9, 0.95), weight_decay=recipe.weight_decay, fused=True
     )
     losses, done = torch.zeros(steps, device=device), 0
     if checkpoint.exists():
         extra = load_checkpoint(checkpoint, model, optimizer)
         losses[:], done = extra["losses"].to(device), int(extra["done"])
-    data = torch.from_numpy(windows.astype(np.int32)).to(device)
+    tokens = torch.from_numpy(windows.astype(np.int32)).to(device)
     runner = torch.compile(model) if device.type == "cuda" else model
+    order = enumerate(batches(len(windows), batch, recipe.epochs, recipe.seed))
     saved = time.monotonic()
-    progress = tqdm(total=steps, initial=done, desc="training the model", unit="step")
-    for step, rows in enumerate(batches(len(windows), batch, epochs, seed)):
-        if step < done:
-            continue
-        optimizer.param_groups[0]["lr"] = one_cycle(step, steps, learning_rate)
-        with precision(device):
-            loss = next_token_loss(runner, data[rows.to(device)].long())
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        losses[step] = loss.detach()
-        progress.update()
-        if time.monotonic() - saved > CHECKPOINT_SECONDS:
-            extra = {"losses": losses.cpu(), "done": torch.tensor(step + 1)}
-            save_checkpoint(checkpoint, model, optimizer, extra)
-            progress.set_postfix(loss=f"{losses[step].item():.3f}")
-            saved = time.monotonic()
-    progress.close()
+    with tqdm(total=steps, initial=done, desc="training the model", unit="step") as progress:
+        for step, rows in islice(order, done, None):
+            optimizer.param_groups[0]["lr"] = one_cycle(step, steps, recipe.learning_rate)
+            losses[step] = train_step(runner, optimizer, tokens[rows.to(device)].long())
+            progress.update()
+            if time.monotonic() - saved > CHECKPOINT_SECONDS:
+                extra = {"losses": losses.cpu(), "done": torch.tensor(step + 1)}
+                save_checkpoint(checkpoint, model, optimizer, extra)
+                progress.set_postfix(loss=f"{losses[step].item():.3f}")
+                saved = time.monotonic()
     model.eval()
     return losses.cpu().numpy()
+
+
+def train_step(
+    model: Callable, optimizer: torch.optim.Optimizer, batch: Int[Tensor, "b length"]
+) -> Float[Tensor, ""]:
+    """One step of the optimizer; gives the loss before it, in nats a token."""
+    with precision(batch.device):
+        loss = next_token_loss(model, batch)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
+    return loss.detach()

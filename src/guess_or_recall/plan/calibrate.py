@@ -13,7 +13,8 @@ from transformers import AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 from guess_or_recall.attention.extract import pool_shard
 from guess_or_recall.attention.pooling import observing, pool_heads
 from guess_or_recall.model.batches import sequences_at_once
-from guess_or_recall.model.scoring import LENGTH, continuations, forward_passes
+from guess_or_recall.model.scoring import continuations, forward_passes
+from guess_or_recall.settings.lengths import Lengths
 
 MARGIN = 1.15  # of the weights: what a model takes beside them
 
@@ -71,20 +72,22 @@ def rate(work: Callable[[], object], sequences: int, device: torch.device) -> fl
     return sequences / (time.perf_counter() - begun)
 
 
-def calibrate(model: PreTrainedModel, batch: int | str, few: int = 4) -> Trial:
+def calibrate(model: PreTrainedModel, lengths: Lengths, batch: int | str, few: int = 4) -> Trial:
     """Try a model on two batches of random tokens, without compiled kernels."""
     each, device = sequences_at_once(batch, model), model.device
     vocabulary = model.config.get_text_config().vocab_size
-    tokens = np.random.default_rng(0).integers(0, vocabulary, (2 * each, LENGTH), np.int32)
-    first_wrong = torch.zeros(each, dtype=torch.int64)
+    tokens = np.random.default_rng(0).integers(0, vocabulary, (2 * each, lengths.total), np.int32)
+    starts = torch.full((each,), lengths.prefix)
     with torch.inference_mode(), observing(model, pool_heads) as look, tqdm(disable=True) as bar:
         layers = model.config.get_text_config().num_hidden_layers
         attention = rate(
             lambda: pool_shard(model, look, tokens, layers, each, bar), 2 * each, device
         )
     with torch.inference_mode():
-        forward = rate(lambda: forward_passes(model, tokens, each), 2 * each, device)
-        decode = rate(lambda: continuations(model, tokens[:each], first_wrong, each), each, device)
+        forward = rate(
+            lambda: forward_passes(model, tokens, lengths.prefix, each), 2 * each, device
+        )
+        decode = rate(lambda: continuations(model, tokens[:each], starts, each), each, device)
         memory = (
             torch.cuda.max_memory_allocated()
             if device.type == "cuda"

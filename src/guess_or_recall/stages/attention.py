@@ -8,9 +8,11 @@ metrics/attention.json. An interrupted run is taken up again at its last finishe
 
 from pathlib import Path
 
-from guess_or_recall.attention.extract import extract, extract_gallery
-from guess_or_recall.attention.pool import DATA, measure, working
-from guess_or_recall.io.files import publish, write_json
+from guess_or_recall.attention.extract import Shards, extract, extract_gallery
+from guess_or_recall.attention.gallery import read_gallery
+from guess_or_recall.attention.work import Work, working
+from guess_or_recall.io.files import publish, read_json, write_json
+from guess_or_recall.io.paths import ATTENTION, GALLERY, GALLERY_FOLDER, PROVENANCE, metrics_of
 from guess_or_recall.io.remotes import require_heavy
 from guess_or_recall.settings.attention import AttentionSettings
 from guess_or_recall.settings.section import read_settings
@@ -19,12 +21,31 @@ from guess_or_recall.settings.section import read_settings
 def main() -> None:
     """Extract the attention of the pool and the gallery."""
     require_heavy("attention")
-    settings = read_settings(AttentionSettings).attention
-    with working(settings) as (model, pool, folder, sizes):
-        shards, pictures = folder / "attention", folder / "gallery"
-        extract(model, pool.sequence_ids, pool.tokens, shards, **sizes)
-        marked = pool.sequence_ids[pool.gallery], pool.tokens[pool.gallery]
-        extract_gallery(model, *marked, pictures / "gallery.h5", sizes["provenance"])
-        publish(pictures, DATA / "gallery")
-        publish(shards, DATA / "attention")
-    write_json(Path("metrics/attention.json"), measure())
+    settings = read_settings(AttentionSettings)
+    with working(settings) as work:
+        shards = Shards(work.folder / "attention", settings.attention.shard, work.provenance)
+        extract(work.model, work.sequence_ids, work.tokens, shards, work.batch)
+        gallery = work.folder / "gallery"
+        write_pictures(work, gallery / GALLERY.name)
+        publish(gallery, GALLERY_FOLDER)
+        publish(shards.folder, ATTENTION)
+    write_json(metrics_of("attention"), measure())
+
+
+def write_pictures(work: Work, path: Path) -> None:
+    """Write the attention of every head for the sequences of the gallery."""
+    ids, tokens = work.sequence_ids[work.gallery], work.tokens[work.gallery]
+    extract_gallery(work.model, ids, tokens, path, work.provenance)
+
+
+def measure() -> dict[str, int | float]:
+    """Size of the store, and layers and heads of the model, from the files written."""
+    provenance = read_json(PROVENANCE)
+    stored = sum(path.stat().st_size for path in ATTENTION.glob("*.h5"))
+    return {
+        "sequences": provenance["sequences"],
+        "bytes": stored,
+        "bytes_per_sequence": round(stored / provenance["sequences"], 1),
+        "layers": provenance["layers"],
+        "heads": read_gallery(GALLERY)[1].shape[2],
+    }

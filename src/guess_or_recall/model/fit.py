@@ -1,0 +1,96 @@
+"""Whether a model fits a corpus: its positions, its tokenizer, and the stream that it has seen."""
+
+from pathlib import Path
+
+from tokenizers import Tokenizer
+from transformers import PretrainedConfig
+
+from guess_or_recall.errors import UserError
+from guess_or_recall.io.files import read_json
+
+
+def check_fit(
+    folder: Path, config: PretrainedConfig, sequences: Path, length: int, named: str
+) -> None:
+    """Raise UserError where a model cannot be studied on a corpus.
+
+    Args:
+        folder: of the model.
+        config: of the model.
+        sequences: what the stage `sequences` made.
+        length: tokens of a sequence.
+        named: what errors call the model.
+    """
+    check_positions(config, length, named)
+    check_tokenizer(folder, sequences)
+    check_corpus(folder, sequences)
+
+
+def check_positions(config: PretrainedConfig, length: int, named: str) -> None:
+    """Raise UserError where a model reads fewer tokens than a sequence has."""
+    positions = getattr(config.get_text_config(), "max_position_embeddings", length)
+    if positions < length:
+        raise UserError(
+            f"{named} reads {positions} tokens, {length} are needed: shorten sequences.prefix or "
+            "sequences.suffix, or take another model"
+        )
+
+
+def check_tokenizer(model: Path, sequences: Path) -> None:
+    """Raise UserError where the model's own tokenizer is not the one of the sequences.
+
+    Sequences that come as tokens have none to compare: the score tells whether they fit.
+    """
+    tokenizer = model / "tokenizer.json"
+    if not (sequences / "tokenizer").exists():
+        return
+    expected = sequences / "tokenizer" / "tokenizer.json"
+    if tokenizer.exists() and vocabulary(tokenizer) != vocabulary(expected):
+        raise UserError(
+            f"the sequences were not made with the tokenizer of '{model}': set "
+            f"sequences.tokenizer to {{source: path, path: {model}}}, or train a model on them "
+            "(model.source: train)"
+        )
+
+
+def vocabulary(path: Path) -> dict[str, int]:
+    """Token -> id of a tokenizer.json; UserError where it cannot be read."""
+    try:
+        return Tokenizer.from_file(str(path)).get_vocab()
+    except Exception as error:  # of no narrower type
+        raise UserError(
+            f"{path} cannot be read ({error}): fetch or copy its folder again, or name another"
+        ) from None
+
+
+def check_corpus(model: Path, sequences: Path) -> None:
+    """Raise UserError where the corpus of packages is not the one that the model was trained on.
+
+    Planting and counts are part of it: the model has seen exactly the stream whose hash its
+    folder records, and its memorization can only be explained by that stream.
+    """
+    here = read_json(sequences / "corpus.json")
+    if not (model / "corpus.json").exists() or here["source"] != "packages":
+        return
+    seen = read_json(model / "corpus.json")
+    if seen["stream_sha256"] == here["stream_sha256"]:
+        return
+    then, now = seen["packages"], here["packages"]
+    differ = [
+        f"{name} ({describe(then.get(name))} then, {describe(now.get(name))} now)"
+        for name in sorted(then | now)
+        if then.get(name) != now.get(name)
+    ]
+    cause = (
+        f"packages differ: {', '.join(differ)}" if differ else "params `sequences` or `seed` differ"
+    )
+    raise UserError(
+        f"the corpus is not the one that '{model}' was trained on: {cause}. Restore it "
+        "(pip install -r requirements.txt --force-reinstall; git checkout params.yaml), or train "
+        "a model on this corpus (model.source: train)"
+    )
+
+
+def describe(package: dict | None) -> str:
+    """Version and hash of a package in an error."""
+    return "none" if package is None else f"{package['version']} {package['sha256'][:8]}"

@@ -1,0 +1,67 @@
+"""Scores of a whole corpus, shard after shard; finished shards outlive a kill."""
+
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from jaxtyping import Int
+from tqdm import tqdm
+from transformers import PreTrainedModel
+
+from guess_or_recall.io.schemas import PERPLEXITIES
+from guess_or_recall.io.tables import token_column, write_table
+from guess_or_recall.model.batches import sequences_at_once, worth_compiling
+from guess_or_recall.model.interface import attention_modules, blocks_of, compiled
+from guess_or_recall.model.scoring import UNKNOWN, Scores, check_vocabulary, score
+from guess_or_recall.settings.score import Score
+
+
+def score_in_shards(
+    model: PreTrainedModel,
+    sequence_id: pa.ChunkedArray,
+    tokens: Int[np.ndarray, "n length"],
+    prefix: int,
+    settings: Score,
+    folder: Path,
+) -> pa.Table:
+    """Score all sequences, and leave each finished shard in `folder`; those there are kept.
+
+    Raises:
+        UserError: see `score`.
+    """
+    check_vocabulary(tokens, model.config.get_text_config().vocab_size)
+    batches, decoded = batches_of(model, settings), settings.decode == "all"
+    paths = [folder / f"{start}.parquet" for start in range(0, len(tokens), settings.shard)]
+    with compiled_where_it_pays(model, len(tokens), batches[0]):
+        for number, path in enumerate(tqdm(paths, desc="scoring", unit="shard")):
+            if not path.exists():
+                rows = slice(number * settings.shard, (number + 1) * settings.shard)
+                scores = score(model, tokens[rows], prefix, *batches, decoded)
+                write_table(path, score_table(sequence_id[rows], scores, decoded))
+    return pa.concat_tables(pq.read_table(path) for path in paths)
+
+
+def batches_of(model: PreTrainedModel, settings: Score) -> tuple[int, int]:
+    """Sequences of a forward pass, and sequences decoded together."""
+    return sequences_at_once(settings.batch, model), sequences_at_once(settings.decode_batch, model)
+
+
+def compiled_where_it_pays(
+    model: PreTrainedModel, sequences: int, batch: int
+) -> AbstractContextManager:
+    """The model with compiled blocks, where there are enough sequences."""
+    if not worth_compiling(model, sequences, batch):
+        return nullcontext()
+    return compiled(blocks_of(model, attention_modules(model)))
+
+
+def score_table(sequence_id: pa.ChunkedArray, scores: Scores, decoded: bool = True) -> pa.Table:
+    """A row per sequence: its id, its scores, its continuation (`UNKNOWN` if not decoded)."""
+    columns = {"sequence_id": sequence_id, **scores._asdict()}
+    for name in PERPLEXITIES:
+        columns[name] = pa.array(columns[name], pa.float32())
+    is_known = decoded | (scores.memorization_score == 1)[:, None]
+    columns["continuation"] = token_column(np.where(is_known, scores.continuation, UNKNOWN))
+    return pa.table(columns)
