@@ -9,9 +9,10 @@ import yaml
 from transformers import GPTNeoXConfig
 
 from guess_or_recall.commands import plan
-from guess_or_recall.commands.plan import Needs, bytes_of, config_of, needs_of, require_disk
 from guess_or_recall.errors import UserError
-from guess_or_recall.plan.calibrate import Shape, shape_of
+from guess_or_recall.plan.needs import Needs, needs_of
+from guess_or_recall.plan.shape import Shape, config_of, shape_of
+from guess_or_recall.plan.sizes import bytes_of, require_disk
 from guess_or_recall.settings.params import parse_params
 from guess_or_recall.settings.profiles import render
 from guess_or_recall.settings.yaml import read_yaml
