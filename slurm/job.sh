@@ -13,9 +13,9 @@ resumable() {
     wait "$!"
 }
 
-# Stages of the checkout, one job at a time: DVC's own locks do not see what runs on other nodes.
-repro() {
-    resumable flock "$GUESS_OR_RECALL_SCRATCH/repro.lock" dvc --wait-for-lock repro "$@"
+# DVC in the checkout, one job at a time: its own locks do not see what runs on other nodes.
+in_checkout() {
+    resumable flock "$GUESS_OR_RECALL_SCRATCH/repro.lock" dvc --wait-for-lock "$@"
 }
 
 interrupt() {
@@ -56,7 +56,7 @@ mkdir -p "$GUESS_OR_RECALL_SCRATCH"
 export WANDB_DIR=${WANDB_DIR:-$root}
 made=(dvc.lock metrics figures results slurm/cluster.env)   # these may differ
 if ! git diff --quiet "$commit" -- . "${made[@]/#/:(exclude)}"; then
-    echo "error in $SLURM_JOB_NAME: the files differ from commit $commit, which was submitted:" \
+    echo "error in ${SLURM_JOB_NAME%%.*}: the files differ from commit $commit, which was submitted:" \
         "check it out, or submit again"
     exit 1
 fi

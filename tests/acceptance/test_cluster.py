@@ -74,7 +74,7 @@ class Study:
     def queue(self) -> list["Job"]:
         """All that is in the queue."""
         said = self.must("squeue", "--noheader", "--array", "--format=%j|%T|%N|%A|%F_%K")
-        return [Job(*line.split("|")) for line in said.split()]
+        return [Job(*line.replace(".", "|", 1).split("|")) for line in said.split()]
 
     def running(self, step: str) -> list["Job"]:
         """The running tasks of a step."""
@@ -84,6 +84,11 @@ class Study:
         """What a task has said."""
         paths = (self.folder / ".scratch/slurm").glob(f"*/{job.step}-{job.task}.log")
         return "".join(path.read_text() for path in paths)  # none before its first word
+
+    def latest(self, step: str, task: int) -> str:
+        """What a task has said in the job that was submitted last."""
+        logs = (self.folder / ".scratch/slurm").glob(f"*/{step}-*_{task}.log")
+        return max(logs, key=lambda path: path.stat().st_mtime).read_text()
 
     def trains(self, job: "Job") -> bool:
         """Whether a task has finished some epochs, and goes on."""
@@ -110,15 +115,16 @@ class Study:
 
 class Job(NamedTuple):
     step: str
+    chain: str
     state: str
     node: str
     number: str
     task: str  # as SLURM names it: 4_1
 
 
-def percents(log: str) -> list[int]:
-    """How far a bar of the training came."""
-    return [int(found) for found in re.findall(r"train 2 CNNs: +(\d+)%", log)]
+def percents(log: str, what: str = "train 2 CNNs") -> list[int]:
+    """How far a bar came, of the training if not another is named."""
+    return [int(percent) for percent in re.findall(rf"{what}: +(\d+)%", log)]
 
 
 def experiments(folder: Path) -> set[str]:
@@ -133,7 +139,7 @@ def runs(folder: Path) -> Counter:
 
 
 def table_of(said: str) -> dict[str, list[int]]:
-    """The table that `status` prints: step -> done, running, waiting, failed, to submit."""
+    """The table that `status` prints: step -> done, running, waiting, failed."""
     rows = [line.split("│")[1:-1] for line in said.splitlines() if line.startswith("│")]
     return {row[0].strip(): [int(cell.strip() or 0) for cell in row[1:]] for row in rows}
 
@@ -147,7 +153,7 @@ def test_a_chain_with_kills_gives_the_table_of_a_sequential_run(
     block = commands("docs/cluster.md", "Submit and watch")[0]
     preview, submit, status = block.splitlines()
     shown = study.must("bash", "-euc", preview)
-    assert shown.count("\nsbatch ") == 5 and "4 variants to submit" in shown
+    assert shown.count("\nsbatch ") == 5 and "0 of 4 variants recorded" in shown
     assert not study.queue() and not (study.folder / ".scratch").exists()
     study.must("bash", "-euc", submit)
     assert "nothing to submit" in study.must("bash", "-euc", submit)
@@ -158,16 +164,18 @@ def test_a_chain_with_kills_gives_the_table_of_a_sequential_run(
     wait_for(lambda: not study.queue(), 60, "the end of all that waits for the attention")
     found = table_of(study.must("bash", "-euc", status))
     assert [found[step] for step in STEPS[:3]] == [
-        [1, 0, 0, 0, 0],
-        [1, 0, 0, 1, 0],
-        [0, 0, 0, 1, 0],
+        [1, 0, 0, 0],
+        [1, 0, 0, 1],
+        [0, 0, 0, 1],
     ]
     assert not (study.folder / "data/attention").exists()  # nobody made it in their place
     again = study.must("bash", "-euc", submit).split("\nsbatch ")[1:]
-    assert [one.split()[0] for one in again] == [f"--job-name={step}" for step in STEPS[1:]]
-    assert "--array=2 " in again[0]
+    assert [one.split(".")[0] for one in again] == [f"--job-name={step}" for step in STEPS]
 
     wait_for(lambda: len(study.running("variants")) == 4, 400, "four variants at the same time")
+    done = study.latest("prepare", 1), study.latest("extract", 1)  # and not made again
+    assert "Running stage" not in done[0] and "up to date" in done[0]
+    assert set(percents(done[1], "attention")) == {100}
     cancelled, limited, killed, lost = jobs = study.running("variants")
     for job in jobs:
         wait_for(lambda job=job: study.trains(job), 100, f"training of {job}")
@@ -188,8 +196,8 @@ def test_a_chain_with_kills_gives_the_table_of_a_sequential_run(
     wait_for(lambda: not study.queue(), 400, "the end of the chain")
 
     said = study.must("bash", "-euc", status)
-    assert table_of(said)["variants"] == [2, 0, 0, 2, 0]
-    assert table_of(said)["tables"] == [1, 0, 0, 0, 0]
+    assert table_of(said)["variants"] == [2, 0, 0, 2]
+    assert table_of(said)["tables"] == [1, 0, 0, 0]
     assert f"JOB {cancelled.number} ON" in said and "CANCELLED" in said
     assert re.search(r"failed to run: python src/run.py train, exited with (-9|137)", said)
     for one in (limited, lost):
@@ -197,15 +205,16 @@ def test_a_chain_with_kills_gives_the_table_of_a_sequential_run(
         assert percents(first)[0] == 0 < percents(second)[0]  # it went on where it was
     assert any("Missing" in path.read_text() for path in study.folder.glob("results/*.md"))
     again = study.must("bash", "-euc", submit)
-    assert "2 variants done" in again and "2 variants failed" in again
+    assert "2 of 4 variants recorded" in again
     _, resubmitted, last = again.split("\nsbatch ")
-    assert "--job-name=variants" in resubmitted and "--job-name=tables" in last
+    assert "--job-name=variants." in resubmitted and "--job-name=tables." in last
     twice = shlex.split(resubmitted.partition("\n")[0])  # by hand once more: two tasks a variant
     study.must("sbatch", *twice)
     wait_for(lambda: not study.queue(), 200, "what was submitted again")
 
     said = study.must("bash", "-euc", status)
-    assert [row[1:] for row in table_of(said).values()] == [[0, 0, 0, 0]] * 5
+    assert [row[1:] for row in table_of(said).values()] == [[0, 0, 0]] * 5
+    assert "nothing to submit" in study.must("bash", "-euc", submit)
     micro = request.getfixturevalue("micro")  # only now: another worker makes it meanwhile
     sequential = swept(copy_of(micro, tmp_path_factory.mktemp("sequential")))
     tables = [path for path in (sequential / "results").glob("*.*") if path.suffix != ".pdf"]

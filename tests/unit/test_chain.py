@@ -1,14 +1,15 @@
 """A chain of jobs without SLURM: settings, what is submitted in which state, what logs say."""
 
+import contextlib
 import dataclasses
 import fcntl
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
 from itertools import pairwise
-from typing import Any
 
 import psutil
 import pytest
@@ -17,7 +18,6 @@ from hypothesis import strategies as st
 
 from guess_or_recall.cluster import chain as chains
 from guess_or_recall.cluster.chain import (
-    STEPS,
     Chain,
     command,
     dependency,
@@ -27,33 +27,31 @@ from guess_or_recall.cluster.chain import (
 from guess_or_recall.cluster.settings import SETTINGS, read_settings, seconds
 from guess_or_recall.cluster.slurm import Queued, queue, sbatch
 from guess_or_recall.cluster.state import Task, seconds_left, tasks, underway
+from guess_or_recall.commands import submit
 from guess_or_recall.commands.status import again, duration, listed
-from guess_or_recall.commands.submit import busy_jobs, require_no_other, to_submit
+from guess_or_recall.commands.submit import missing, require_no_other, send
 from guess_or_recall.errors import UserError
-from tests.conftest import ROOT, commit, environment, line_of, must, run
+from tests.conftest import ROOT, commit, environment, must, run
 from tests.servers import configure, wait_for
 
 SHIPPED = (ROOT / SETTINGS).read_text()
 OURS = read_settings(ROOT / SETTINGS)
-RUNNING, PENDING = Queued("RUNNING", "None", "n3"), Queued("PENDING", "Dependency", "")
+WHOLE = Chain("rho-1", "0" * 40, ["rho"], [], "", 2, ["a", "b", "c"])
 
 
-def chain(*submitted):
-    """A chain of three variants and two parts, in which some tasks were submitted."""
-    jobs = [{"step": step, "job": job, "tasks": numbers} for step, job, numbers in submitted]
-    return Chain("rho-1", "0" * 40, ["rho"], [], "", 2, ["a", "b", "c"], jobs)
+def running(job):
+    return Queued(job, "RUNNING", "None", "n3")
 
 
-WHOLE = chain(
-    ("prepare", 1, [1]), ("extract", 2, [1, 2]), ("merge", 3, [1]), ("variants", 4, [1, 2, 3]),
-    ("tables", 5, [1]),
-)  # fmt: skip
+def pending(job):
+    return Queued(job, "PENDING", "Dependency", "")
 
 
-def write_log(one, step, job, task, text):
-    path = one.log(step, job, task)
+def write_log(step, job, task, text):
+    path = WHOLE.folder / f"{step}-{job}_{task}.log"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
+    return path
 
 
 @pytest.mark.parametrize(
@@ -87,7 +85,7 @@ def test_settings_are_read_as_the_jobs_read_them(tmp_path, monkeypatch):
     path.write_text(SHIPPED.replace("OPTIONS= ", options).replace("LOCAL=/tmp", "LOCAL=$TMPDIR"))
     found = read_settings(path)
     assert found.local == "/fast"
-    given = command(chain(), "merge", [1], found, "", "cache")
+    given = command(WHOLE, "merge", [1], found, "", "cache")
     assert given[given.index("--qos=long") + 1] == "--comment=two words"
 
 
@@ -103,7 +101,7 @@ def test_times_of_slurm(time, expected):
 def test_what_sbatch_is_given():
     given = command(WHOLE, "variants", [1, 3], OURS, "afterok:3:7", "/cache")
     assert given[:4] == [
-        "--job-name=variants",
+        "--job-name=variants.rho-1",
         "--array=1,3%16",
         "--dependency=afterok:3:7",
         "--kill-on-invalid-dep=yes",
@@ -132,7 +130,7 @@ def test_what_sbatch_is_given():
     ],
 )
 def test_what_a_step_waits_for(step, jobs, waits):
-    assert dependency(step, {each: [] for each in STEPS} | jobs) == waits
+    assert dependency(step, jobs) == waits
 
 
 @given(st.sets(st.integers(1, 60), min_size=1))
@@ -144,14 +142,14 @@ def test_ranges_hold_every_number_once(numbers):
 
 
 def test_states_from_queue_experiments_and_logs(workspace):
-    write_log(WHOLE, "prepare", 1, 1, "...\n== status 0, 12 s, n1\n")
-    write_log(WHOLE, "extract", 2, 1, "== status 0, 70 s, n1\n")
+    write_log("prepare", 1, 1, "...\n== status 0, 12 s, n1\n")
+    write_log("extract", 2, 1, "== status 0, 70 s, n1\n")
     error = "10%|#\rerror in extract: disk full\nERROR: more\n== status 1, 3 s, n2\n"
-    write_log(WHOLE, "extract", 2, 2, error)
-    write_log(WHOLE, "variants", 4, 2, "== status 1, 9 s, n1\ntime limit: queued again\nRunning\n")
-    known = {(4, 1): RUNNING, (4, 3): PENDING}
+    write_log("extract", 2, 2, error)
+    write_log("variants", 4, 2, "== status 1, 9 s, n1\ntime limit: queued again\nRunning\n")
+    known = {("variants", 1): running(4), ("variants", 3): pending(4)}
     found = tasks(WHOLE, known, {"b"}, left_is_done=False)
-    assert [(each.step, each.state) for each in found] == [
+    assert [(task.step, task.state) for task in found] == [
         ("prepare", "done"), ("extract", "done"), ("extract", "failed"), ("merge", "failed"),
         ("variants", "running"), ("variants", "done"), ("variants", "waiting"),
         ("tables", "failed"),
@@ -162,6 +160,16 @@ def test_states_from_queue_experiments_and_logs(workspace):
     assert (found[4].said, found[6].said) == ("on n3", "Dependency")
     silent = tasks(WHOLE, {}, set(), left_is_done=True)[5]
     assert silent.said.startswith("it ended without a word: killed, or its node failed (")
+    left = tasks(WHOLE, {}, set(), left_is_done=True)[:4]
+    assert {task.state for task in left} == {"done"}  # whatever the logs say
+
+
+def test_the_latest_log_of_a_task_counts(workspace):
+    for job, time in ((9, 2), (10, 3), (8, 1)):
+        path = write_log("extract", job, 1, f"== status {job - 8}, 5 s, n1\n")
+        os.utime(path, (time, time))
+    assert tasks(WHOLE, {}, set(), False)[1].said.startswith("no output (")
+    assert "extract-10_1.log" in tasks(WHOLE, {}, set(), False)[1].said
 
 
 @pytest.mark.parametrize(
@@ -181,96 +189,81 @@ def test_states_from_queue_experiments_and_logs(workspace):
     ],
 )  # fmt: skip
 def test_why_a_task_failed(workspace, text, said):
-    write_log(WHOLE, "variants", 4, 1, f"== begun, now, n1\n{text}")
+    path = write_log("variants", 4, 1, f"== begun, now, n1\n{text}")
     one = tasks(WHOLE, {}, set(), left_is_done=True)[4]
     assert one.state == "failed" and one.said.startswith(said)
-    assert str(WHOLE.log("variants", 4, 1)) in one.said
+    assert str(path) in one.said
 
 
 def test_a_task_that_slurm_is_ending(workspace):
     """It runs until its last word; while it is queued again, it has none."""
-    ending = {(4, 1): Queued("COMPLETING", "None", "n1")}
-    write_log(WHOLE, "variants", 4, 1, "time limit: queued again\n")
+    ending = {("variants", 1): Queued(4, "COMPLETING", "None", "n1")}
+    write_log("variants", 4, 1, "time limit: queued again\n")
     assert tasks(WHOLE, ending, set(), True)[4].state == "running"
-    write_log(WHOLE, "variants", 4, 1, "ERROR: no\n== status 1, 2 s, n1\n")
+    write_log("variants", 4, 1, "ERROR: no\n== status 1, 2 s, n1\n")
     assert tasks(WHOLE, ending, set(), True)[4].state == "failed"
 
 
-def test_an_experiment_that_was_removed_is_made_again(workspace):
-    write_log(WHOLE, "variants", 4, 1, "== status 0, 2 s, n1\n")
+def test_an_experiment_that_was_removed_has_failed(workspace):
+    write_log("variants", 4, 1, "== status 0, 2 s, n1\n")
     one = tasks(WHOLE, {}, set(), True)[4]
-    assert (one.state, one.said) == ("to submit", "its experiment is gone")
+    assert one.state == "failed" and one.said.startswith("its experiment is gone (")
+    assert tasks(WHOLE, {}, {"a"}, True)[4][3:] == ("done", "", 2)
 
 
-def states(**given: str):
-    """Tasks in these states: a letter each, d(one) r(unning) w(aiting) f(ailed) t(o submit)."""
-    long: dict[str, Any] = {
-        "d": "done",
-        "r": "running",
-        "w": "waiting",
-        "f": "failed",
-        "t": "to submit",
-    }
-    usual = {"prepare": "d", "extract": "dd", "merge": "d", "variants": "ddd", "tables": "d"}
-    return [
-        Task(step, number, "", long[letter])
-        for step, letters in (usual | given).items()
-        for number, letter in enumerate(letters, 1)
-    ]
+def queue_of(**steps):
+    """A queue with these tasks of a step: each in a job of its own, 1 to 9."""
+    return {(step, n): pending(job) for step, jobs in steps.items() for n, job in jobs.items()}
+
+
+LEFT = {"prepare": [1], "extract": [1, 2], "merge": [1]}
 
 
 @pytest.mark.parametrize(
-    ("found", "stale", "wanted"),
+    ("queued", "recorded", "stale", "tables_are_made", "wanted"),
     [
-        (states(), [], {}),
-        (states(prepare="t", extract="tt", merge="t", variants="ttt", tables="t"), ["sequences"],
-         {"prepare": [1], "extract": [1, 2], "merge": [1], "variants": [1, 2, 3], "tables": [1]}),
-        (states(prepare="f", extract="ff"), ["model"],
-         {"prepare": [1], "extract": [1, 2], "merge": [1]}),
-        (states(extract="df", merge="f"), ["attention"], {"extract": [2], "merge": [1]}),
-        (states(prepare="t", extract="dd", merge="f"), ["attention"], {"merge": [1]}),
-        (states(extract="ff", variants="dfd"), [], {"variants": [2], "tables": [1]}),
-        (states(variants="dfr", tables="w"), [], {"variants": [2], "tables": [1]}),
-        (states(variants="drw", tables="w"), [], {}),
-        (states(tables="f"), [], {"tables": [1]}),
+        ({}, "", ["sequences"], False, LEFT | {"variants": [1, 2, 3], "tables": [1]}),
+        ({}, "", ["attention"], False, LEFT | {"variants": [1, 2, 3], "tables": [1]}),
+        ({}, "abc", ["score"], True, LEFT | {"tables": [1]}),
+        ({}, "ac", [], True, {"variants": [2], "tables": [1]}),
+        ({}, "abc", [], True, {}),
+        ({}, "abc", [], False, {"tables": [1]}),
+        ({"variants": {2: 4}, "tables": {1: 5}}, "a", [], True, {"variants": [3], "tables": [1]}),
+        ({"variants": {2: 4, 3: 4}, "tables": {1: 5}}, "a", [], True, {}),
+        ({"tables": {1: 5}}, "abc", [], False, {}),
+        # while the attention is made, all that waits for it is in the queue, or was cancelled
+        ({"prepare": {1: 1}, "extract": {1: 2, 2: 2}}, "", ["sequences"], False, {}),
+        ({"extract": {1: 2}}, "", ["attention"], False, {}),
+        ({"merge": {1: 3}, "variants": {1: 4}}, "", ["attention"], False, {}),
     ],
-)  # fmt: skip
-def test_only_what_failed_or_is_missing_is_submitted(found, stale, wanted):
-    assert filled(to_submit(found, stale, going_on=False)) == wanted
+)
+def test_only_what_is_missing_is_submitted(
+    workspace, monkeypatch, queued, recorded, stale, tables_are_made, wanted
+):
+    monkeypatch.setattr(submit.experiments, "stale", lambda *stages: stale)
+    write_chain(WHOLE)
+    if tables_are_made:
+        write_log("tables", 5, 1, "== status 0, 2 s, n1\n")
+    assert missing(WHOLE, queue_of(**queued), set(recorded)) == wanted
 
 
-def filled(wanted):
-    return {step: numbers for step, numbers in wanted.items() if numbers}
-
-
-@pytest.mark.parametrize(
-    ("found", "wanted"),
-    [
-        (states(prepare="r", extract="ww", merge="w", variants="www", tables="w"), {}),
-        (states(extract="rf", merge="w", variants="www", tables="w"), {}),
-        (states(extract="rf", merge="f", variants="fff", tables="f"), {}),
-        (states(extract="rd", merge="f", variants="fff", tables="f"),
-         {"merge": [1], "variants": [1, 2, 3], "tables": [1]}),
-        (states(extract="dd", merge="r", variants="dtf", tables="f"),
-         {"variants": [2, 3], "tables": [1]}),
-    ],
-)  # fmt: skip
-def test_while_the_attention_is_made_no_variant_goes_ahead_of_it(found, wanted):
-    assert filled(to_submit(found, [], going_on=True)) == wanted
+def test_tables_of_an_earlier_submission_are_made_again(workspace, monkeypatch):
+    """Where those of the last one were cancelled."""
+    monkeypatch.setattr(submit.experiments, "stale", lambda *stages: [])
+    path = write_log("tables", 5, 1, "== status 0, 2 s, n1\n")
+    os.utime(path, (1, 1))
+    write_chain(WHOLE)
+    assert missing(WHOLE, {}, {"a", "b", "c"}) == {"tables": [1]}
 
 
 def test_two_chains_do_not_prepare_the_same_checkout(workspace):
     write_chain(WHOLE)
-    other = dataclasses.replace(WHOLE, name="benchmark-2", submitted=[])
-    require_no_other(other, {(4, 1): RUNNING})  # variants are in clones of their own
-    require_no_other(WHOLE, {(2, 1): RUNNING})
+    other = dataclasses.replace(WHOLE, name="benchmark-2")
+    require_no_other(other, {"rho-1": queue_of(variants={1: 4})})  # in clones of their own
+    require_no_other(other, {"rho-3": queue_of(extract={2: 2})})  # of another checkout
+    require_no_other(WHOLE, {"rho-1": queue_of(extract={2: 2})})
     with pytest.raises(UserError, match="chain rho-1 prepares its attention in this checkout"):
-        require_no_other(other, {(2, 1): RUNNING})
-
-
-def test_steps_that_were_up_to_date_are_done():
-    found = tasks(chain(("extract", 2, [1, 2]), ("merge", 3, [1])), {(3, 1): PENDING}, set(), False)
-    assert (found[0].step, found[0].state) == ("prepare", "done")
+        require_no_other(other, {"rho-1": queue_of(extract={2: 2})})
 
 
 def test_the_command_that_submits_a_chain_again(checkout, monkeypatch):
@@ -284,17 +277,19 @@ def test_the_command_that_submits_a_chain_again(checkout, monkeypatch):
     assert again(one) == f"git checkout {head[:7]} && {shown}"  # else it were a new chain
 
 
-def test_new_jobs_wait_for_those_in_the_queue():
-    found = [one._replace(state="running") for one in states() if one.step in ("merge", "variants")]
-    jobs = busy_jobs(WHOLE, found)
-    assert list(jobs) == list(STEPS)
-    assert {step: own for step, own in jobs.items() if own} == {"merge": [3], "variants": [4]}
+def test_new_jobs_wait_for_those_in_the_queue(workspace, monkeypatch):
+    submitted = []
+    monkeypatch.setattr(submit, "sbatch", lambda *given: submitted.append(given) or 9)
+    monkeypatch.setattr(submit.experiments, "dvc", lambda *asked: "cache\n")
+    queued = queue_of(variants={1: 4, 2: 6, 3: 4}, tables={1: 5})
+    send(WHOLE, {"variants": [3], "tables": [1]}, queued, OURS, dry_run=False)
+    variants, tables = submitted
+    assert not [argument for argument in variants if argument.startswith("--dependency")]
+    assert "--dependency=afterany:4:6:9" in tables
 
 
-def test_a_task_belongs_to_the_job_that_it_was_submitted_in_last():
-    again = chain(("variants", 4, [1, 2, 3]), ("variants", 9, [2]))
-    assert again.jobs("variants") == {1: 4, 2: 9, 3: 4}
-    assert underway(WHOLE, {(2, 2): RUNNING}) and not underway(WHOLE, {(4, 1): RUNNING})
+def test_only_the_attention_s_tasks_are_underway():
+    assert underway(queue_of(extract={2: 2})) and not underway(queue_of(variants={1: 4}))
 
 
 def test_chains_on_disk(workspace):
@@ -320,6 +315,49 @@ def test_lines_of_the_status():
     assert list(listed([one, done], ("done",))) == ["done: extract part 1/2, 7 s"]
 
 
+@contextlib.contextmanager
+def program(monkeypatch, folder, name, text):
+    """A program of SLURM that says something."""
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    yield
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["12", "12;far", "Submitted batch job 12", "Submitted batch job 12 on cluster far",
+     "Welcome to far, 2026\n12\n", "12;far\nYour account has 300 hours left."],
+)  # fmt: skip
+def test_the_number_of_a_job_whatever_a_site_adds(monkeypatch, tmp_path, said):
+    with program(monkeypatch, tmp_path, "sbatch", f"printf '{said}'"):
+        assert sbatch("script") == 12
+
+
+def test_a_submission_without_a_number(monkeypatch, tmp_path):
+    with (
+        program(monkeypatch, tmp_path, "sbatch", "echo done"),
+        pytest.raises(UserError, match="sbatch names no job"),
+    ):
+        sbatch("script")
+
+
+def test_the_queue_holds_the_jobs_of_chains_alone(monkeypatch, tmp_path):
+    lines = [
+        "CLUSTER: far", "train|3|N/A|RUNNING|None|n1", "extract.rho-1|4|1|RUNNING|None|n2",
+        "extract.rho-1|4|2|PENDING|Resources|", "variants.a b-2|7|1|PENDING|(Dependency)|",
+    ]  # fmt: skip
+    with program(monkeypatch, tmp_path, "squeue", f"printf '%s\n' {shlex.join(lines)}"):
+        assert queue() == {
+            "rho-1": {
+                ("extract", 1): Queued(4, "RUNNING", "None", "n2"),
+                ("extract", 2): Queued(4, "PENDING", "Resources", ""),
+            },
+            "a b-2": {("variants", 1): Queued(7, "PENDING", "(Dependency)", "")},
+        }
+
+
 def test_where_there_is_no_slurm(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UserError, match="squeue is not installed here: submit from a login node"):
@@ -327,11 +365,11 @@ def test_where_there_is_no_slurm(monkeypatch, tmp_path):
 
 
 def test_slurm_s_refusal_is_one_line(monkeypatch, tmp_path):
-    program = tmp_path / "sbatch"
-    program.write_text("#!/bin/sh\necho 'sbatch: error: invalid partition: gpu' >&2\nexit 1\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    with pytest.raises(UserError, match="sbatch refuses: sbatch: error: invalid partition: gpu"):
+    said = "echo 'sbatch: error: invalid partition: gpu' >&2; exit 1"
+    with (
+        program(monkeypatch, tmp_path, "sbatch", said),
+        pytest.raises(UserError, match="sbatch refuses: sbatch: error: invalid partition: gpu"),
+    ):
         sbatch("--partition=gpu", "script")
 
 
@@ -353,7 +391,7 @@ def checkout(tmp_path):
 def job(checkout, *arguments, **more):
     """Start a job's script as SLURM does."""
     head = must(checkout, "git", "rev-parse", "HEAD").strip()
-    known = environment(SLURM_JOB_NAME="prepare", SLURM_JOB_ID="7", **more)
+    known = environment(SLURM_JOB_NAME="prepare.rho-1", SLURM_JOB_ID="7", **more)
     return subprocess.Popen(
         ["bash", "slurm/prepare.sbatch", *(arguments or [head])],
         cwd=checkout,
@@ -396,11 +434,27 @@ def test_a_job_whose_set_up_fails_says_so(checkout):
     assert "nowhere" in said and said.splitlines()[-1].startswith("== status 1, ")
 
 
+def test_a_part_of_the_attention_that_is_merged_is_not_extracted_again(checkout):
+    (checkout / "python").write_text("#!/bin/sh\necho python $*\n")
+    (checkout / "python").chmod(0o755)
+    head = must(checkout, "git", "rev-parse", "HEAD").strip()
+    known = {"SLURM_JOB_NAME": "extract.rho-1", "SLURM_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "2"}
+    part = ["bash", "slurm/extract.sbatch", head, "4"]
+    asked = "dvc --wait-for-lock status --quiet attention"
+    said = must(checkout, *part, **known).splitlines()
+    assert said[1] == asked and said[2].startswith("== status 0, ")
+    (checkout / "dvc").write_text("#!/bin/sh\necho dvc $*\nexit 1\n")  # not up to date
+    commit(checkout)
+    head = must(checkout, "git", "rev-parse", "HEAD").strip()
+    said = must(checkout, "bash", "slurm/extract.sbatch", head, "4", **known).splitlines()
+    assert said[1:3] == [asked, "python src/run.py extract 2/4"]
+
+
 def begun_job(checkout):
     """A job whose command runs."""
     process = job(checkout, SECONDS_OF_DVC="59")
-    assert line_of(process).startswith("== begun")
-    assert line_of(process) == "dvc --wait-for-lock repro pool\n"
+    assert process.stdout.readline().startswith("== begun")
+    assert process.stdout.readline() == "dvc --wait-for-lock repro pool\n"
     return process
 
 
@@ -417,7 +471,7 @@ def test_a_job_that_is_cancelled_at_its_beginning_is_not_done(checkout):
     commit(checkout)
     process = job(checkout)
     for line in ("== begun", "setting up"):
-        assert line_of(process).startswith(line)
+        assert process.stdout.readline().startswith(line)
     process.send_signal(signal.SIGTERM)
     said = process.communicate(timeout=15)[0]
     assert process.returncode == 143 and said.startswith("== status 143, ")
@@ -459,12 +513,16 @@ def test_near_its_time_limit_a_job_is_queued_again(checkout):
     (checkout / "scontrol").chmod(0o755)
     process = begun_job(checkout)
     process.send_signal(signal.SIGUSR1)
-    assert line_of(process) == "time limit: queued again\n"
-    assert line_of(process) == "scontrol requeue 7\n"
+    assert process.stdout.readline() == "time limit: queued again\n"
+    assert process.stdout.readline() == "scontrol requeue 7\n"
 
     def below():
-        found = psutil.Process(process.pid).children(recursive=True)
-        return [one.cmdline() for one in found if one.status() != psutil.STATUS_ZOMBIE]
+        commands = []
+        for child in psutil.Process(process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):  # it may end in this moment
+                if child.status() != psutil.STATUS_ZOMBIE:
+                    commands.append(child.cmdline())
+        return commands
 
     wait_for(lambda: below() == [["sleep", "60"]], 10, "a job that waits for its end")
     for one in [process, *psutil.Process(process.pid).children()]:

@@ -6,24 +6,28 @@
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 
+from guess_or_recall.commands.options import not_a_file
 from guess_or_recall.errors import UserError
-from guess_or_recall.settings.yaml import parse_yaml
-from guess_or_recall.statistics.compare import Votes, min_f1, paired_difference, summed
-from guess_or_recall.statistics.f1 import normalised, scores
-from guess_or_recall.sweep.declare import SEED, settle
-from guess_or_recall.sweep.experiments import flat
-from guess_or_recall.sweep.results import (
-    Result,
+from guess_or_recall.report.rows import read_published, rows, with_published
+from guess_or_recall.report.verdict import agreement
+from guess_or_recall.settings.profiles import leaves
+from guess_or_recall.settings.yaml import parse_yaml, read_yaml
+from guess_or_recall.statistics.compare import (
+    Votes,
+    min_f1,
+    paired_difference,
     rank_correlation,
-    read_published,
-    require_alike,
-    rows,
-    with_published,
+    summed,
 )
+from guess_or_recall.statistics.f1 import normalised, scores
+from guess_or_recall.statistics.repeats import paired_t
+from guess_or_recall.sweep.declare import SEED, settle
+from guess_or_recall.sweep.results import Result, require_alike
 from tests.conftest import ROOT
 
-BASE = (ROOT / "profiles" / "default.yaml").read_text()
+BASE = read_yaml(ROOT / "profiles" / "default.yaml")
 PUBLISHED = read_published(ROOT / "published")
 
 
@@ -46,6 +50,14 @@ def result(taxonomy="guess", confusion=((8, 2), (4, 6)), seed=42, model="tiny", 
 def one_hot(matrix):
     cells = [(j, count) for row in matrix for j, count in enumerate(row)]
     return np.concatenate([np.tile(np.eye(len(matrix), dtype=int)[j], (c, 1)) for j, c in cells])
+
+
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_a_file_where_the_folder_of_the_tables_is_to_be_made_is_named(place, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(typer.BadParameter, match=f"{tmp_path}/file is a file, not a folder"):
+        not_a_file(tmp_path / place)
+    assert not_a_file(tmp_path / "new/below") == tmp_path / "new/below"
 
 
 def test_a_row_by_hand():
@@ -118,8 +130,18 @@ def test_published_values_stand_beside_their_variant():
 
 def test_rank_correlation_by_hand():
     table = pd.DataFrame({"min_f1": [3, 2, 1, 9], "published_min_f1": [30, 10, 20, np.nan]})
-    assert rank_correlation(table)["spearman"] == pytest.approx(0.5)  # 1 - 6 * 2 / (3 * 8)
-    assert rank_correlation(table[:2]) == {"variants": 2}
+    assert rank_correlation([3, 2, 1], [30, 10, 20])[0] == pytest.approx(0.5)  # 1 - 6 * 2 / (3 * 8)
+    assert "(3 variants): Spearman 0.50 (" in agreement(table)
+    assert agreement(table[:2]) == "2 published values: too few for a rank correlation."
+
+
+def test_paired_t_by_hand():
+    """Differences 1, 2 and 3: mean 2, standard error 0.577, t of 2 degrees of freedom 4.303."""
+    test = paired_t(np.array([2.0, 4, 6]), np.array([1.0, 2, 3]))
+    assert test["difference"] == pytest.approx(2)
+    assert test["low"] == pytest.approx(2 - 4.3027 / 3**0.5, abs=1e-3)
+    assert test["high"] == pytest.approx(2 + 4.3027 / 3**0.5, abs=1e-3)
+    assert test["p"] == pytest.approx(0.0742, abs=1e-4)
 
 
 def test_normalised_by_hand():
@@ -176,4 +198,5 @@ def test_votes_are_summed_by_sequence():
 def test_a_key_that_dvc_wrote_without_quotes_is_the_same_key():
     quoted, bare = "cuts: {'off': [1], near: {a: 2}}", "cuts: {off: [1], near: {a: 2}}"
     expected = {"cuts.off": [1], "cuts.near.a": 2}
-    assert flat(parse_yaml(quoted, "text")) == flat(parse_yaml(bare, "text")) == expected
+    for text in (quoted, bare):
+        assert leaves(parse_yaml(text, "text")) == expected

@@ -1,14 +1,17 @@
-"""A chain of jobs, from the sequences to the tables of some sweeps, and its record on disk.
+"""A chain of jobs, from the sequences to the tables of some sweeps.
 
-A chain is of one commit, some sweeps and a number of parts of the attention. Its folder
-.scratch/slurm/NAME holds chain.json (what was submitted), variants.tsv and a log of every task.
+A chain is of one checkout, one commit, some sweeps and a number of parts of the attention. Its
+folder .scratch/slurm/NAME holds chain.json, which is written whenever the chain is submitted,
+variants.tsv and a log of every task. A task whose work is done ends at once, so that nobody needs
+to know what became of the earlier ones: what is missing is submitted again as a whole.
 """
 
 import hashlib
 import json
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from guess_or_recall.cluster.settings import Settings
@@ -23,7 +26,7 @@ LEFT = STEPS[:3]  # of the bar: once for all variants
 
 @dataclass(frozen=True)
 class Chain:
-    """What the jobs are for, and which were submitted."""
+    """What the jobs are for."""
 
     name: str
     commit: str
@@ -32,7 +35,6 @@ class Chain:
     prefix: str
     parts: int
     variants: list[str]
-    submitted: list[dict] = field(default_factory=list)  # step, job, tasks; the oldest first
 
     @property
     def folder(self) -> Path:
@@ -44,14 +46,22 @@ class Chain:
         count = {"extract": self.parts, "variants": len(self.variants)}.get(step, 1)
         return range(1, count + 1)
 
-    def jobs(self, step: str) -> dict[int, int]:
-        """The job in which each task of a step was submitted last."""
-        jobs = [each for each in self.submitted if each["step"] == step]
-        return {task: each["job"] for each in jobs for task in each["tasks"]}
+    def meaning(self, step: str, task: int) -> str:
+        """What a task makes, in a word."""
+        if step == "variants":
+            return self.variants[task - 1]
+        return f"part {task}/{self.parts}" if step == "extract" else ""
 
-    def log(self, step: str, job: int, task: int) -> Path:
-        """Where a task writes what it says."""
-        return self.folder / f"{step}-{job}_{task}.log"
+    def log(self, step: str, task: int) -> Path | None:
+        """Where a task has said something, in the job that it wrote to last.
+
+        The tables are made again with every submission, so that an older log of theirs is none.
+        """
+        logs = self.folder.glob(f"{step}-*_{task}.log")
+        log = max(logs, key=lambda path: path.stat().st_mtime, default=None)
+        submitted = self.folder / "chain.json"
+        is_old = log and step == "tables" and log.stat().st_mtime < submitted.stat().st_mtime
+        return None if is_old else log
 
 
 def root() -> Path:
@@ -59,7 +69,7 @@ def root() -> Path:
     return scratch_root() / "slurm"
 
 
-def begun(
+def chain_of(
     commit: str,
     sweeps: list[str],
     changes: list[str],
@@ -67,12 +77,11 @@ def begun(
     parts: int,
     variants: list[Setting],
 ) -> Chain:
-    """The chain of these variants: as recorded, or a new one."""
-    told = json.dumps([commit, sweeps, prefix, parts, [listed(each) for each in variants]])
-    name = "-".join([*sweeps, hashlib.sha256(told.encode()).hexdigest()[:8]])
-    if (root() / name / "chain.json").exists():
-        return read_chain(name)
-    names = [each.name for each in variants]
+    """The chain of these variants; its name tells it from all others, of other checkouts too."""
+    lines = [listed(variant) for variant in variants]
+    identity = json.dumps([str(Path.cwd()), commit, sweeps, prefix, parts, lines])
+    name = "-".join([*sweeps, hashlib.sha256(identity.encode()).hexdigest()[:8]])
+    names = [variant.name for variant in variants]
     return Chain(name, commit, sweeps, changes, prefix, parts, names)
 
 
@@ -82,47 +91,31 @@ def listed(setting: Setting) -> str:
     return "\t".join([setting.name, setting.sweep, *changes])
 
 
-def read_chain(name: str) -> Chain:
-    """Read a chain's record."""
-    return Chain(**read_json(root() / name / "chain.json"))
+def write_chain(chain: Chain, variants: Iterable[Setting] = ()) -> None:
+    """Write a chain's record and its list of variants."""
+    with atomic(chain.folder / "variants.tsv") as temporary:
+        temporary.write_text("".join(listed(variant) + "\n" for variant in variants))
+    write_json(chain.folder / "chain.json", vars(chain))
 
 
 def recorded_chains() -> list[Chain]:
     """All chains of this repository, the one that was submitted last at the end."""
-    found = sorted(root().glob("*/chain.json"), key=lambda path: path.stat().st_mtime)
-    return [read_chain(path.parent.name) for path in found]
+    records = sorted(root().glob("*/chain.json"), key=lambda path: path.stat().st_mtime)
+    return [Chain(**read_json(path)) for path in records]
 
 
 def latest(name: str | None = None) -> Chain:
     """The chain of this name, or the one that was submitted last; UserError where there is none."""
-    found = recorded_chains()
-    if not found:
+    chains = {chain.name: chain for chain in recorded_chains()}
+    if not chains:
         raise UserError(f"no chain of jobs in {root()}: `python src/run.py submit SWEEP` makes one")
-    if not name:
-        return found[-1]
-    own = [each for each in found if each.name == name]
-    if not own:
-        raise UserError(f"no chain '{name}': there are {', '.join(each.name for each in found)}")
-    return own[0]
-
-
-def write_chain(chain: Chain, variants: Iterable[Setting] = ()) -> None:
-    """Write a chain's record, and its list of variants where they are given."""
-    chain.folder.mkdir(parents=True, exist_ok=True)
-    lines = [listed(each) + "\n" for each in variants]
-    if lines:
-        with atomic(chain.folder / "variants.tsv") as temporary:
-            temporary.write_text("".join(lines))
-    write_json(chain.folder / "chain.json", vars(chain))
+    if name and name not in chains:
+        raise UserError(f"no chain '{name}': there are {', '.join(chains)}")
+    return chains[name or list(chains)[-1]]
 
 
 def command(
-    chain: Chain,
-    step: str,
-    tasks: list[int],
-    settings: Settings,
-    waits: str,
-    cache: str,
+    chain: Chain, step: str, tasks: Iterable[int], settings: Settings, waits: str, cache: str
 ) -> list[str]:
     """What sbatch is given for some tasks of a step.
 
@@ -135,14 +128,19 @@ def command(
         cache: folder of DVC's cache.
     """
     throttle = f"%{settings.at_once}" if step == "variants" else ""
+    arguments: Mapping[str, list[str]] = {
+        "extract": [str(chain.parts)],
+        "variants": [str(chain.folder / "variants.tsv"), cache],
+        "tables": [*chain.sweeps, *(["--prefix", chain.prefix] if chain.prefix else [])],
+    }
     return [
-        f"--job-name={step}",
+        f"--job-name={step}.{chain.name}",  # by which the queue is read
         f"--array={ranges(tasks)}{throttle}",
         *([f"--dependency={waits}", "--kill-on-invalid-dep=yes"] if waits else []),
         *resources(settings),
         *("--requeue", "--open-mode=append", f"--signal=B:USR1@{settings.notice}"),
         f"--output={chain.folder}/{step}-%A_%a.log",
-        *(f"slurm/{step}.sbatch", chain.commit, *arguments(chain, step, cache)),
+        *(f"slurm/{step}.sbatch", chain.commit, *arguments.get(step, [])),
     ]
 
 
@@ -152,21 +150,16 @@ def dependency(step: str, jobs: Mapping[str, list]) -> str:
     It is the success of the nearest step before it; but for the tables, in which a variant that
     failed is a hole, the end of the variants, and the success of what is left of them.
     """
-    before = [one for one in STEPS[: STEPS.index(step)] if jobs[one]]
+    before = [earlier for earlier in STEPS[: STEPS.index(step)] if jobs.get(earlier)]
     if step == "tables" and "variants" in before:
-        left = dependency("variants", jobs)
-        return ",".join([*([left] if left else []), listed_jobs("afterany", jobs["variants"])])
-    return listed_jobs("afterok", jobs[before[-1]]) if before else ""
-
-
-def listed_jobs(condition: str, jobs: list) -> str:
-    """A condition on jobs, as sbatch reads it."""
-    return ":".join([condition, *map(str, jobs)])
+        ended = ":".join(["afterany", *map(str, jobs["variants"])])
+        return ",".join(filter(None, [dependency("variants", jobs), ended]))
+    return ":".join(["afterok", *map(str, jobs[before[-1]])]) if before else ""
 
 
 def resources(settings: Settings) -> list[str]:
     """What every task asks for."""
-    given = {
+    options = {
         "account": settings.account,
         "partition": settings.partition,
         "gres": f"gpu:{settings.gpus}" if settings.gpus else "",
@@ -174,25 +167,11 @@ def resources(settings: Settings) -> list[str]:
         "mem": settings.memory,
         "time": settings.time,
     }
-    return [*(f"--{k}={v}" for k, v in given.items() if v), *shlex.split(settings.options)]
-
-
-def arguments(chain: Chain, step: str, cache: str) -> list[str]:
-    """What a step's script is given, beside the commit."""
-    given: Mapping[str, list[str]] = {
-        "extract": [str(chain.parts)],
-        "variants": [str(chain.folder / "variants.tsv"), cache],
-        "tables": [*chain.sweeps, *(["--prefix", chain.prefix] if chain.prefix else [])],
-    }
-    return given.get(step, [])
+    return [*(f"--{k}={v}" for k, v in options.items() if v), *shlex.split(settings.options)]
 
 
 def ranges(numbers: Iterable[int]) -> str:
     """Numbers as sbatch reads them: 1-3,7."""
-    found: list[list[int]] = []
-    for number in sorted(numbers):
-        if found and found[-1][-1] == number - 1:
-            found[-1][1:] = [number]
-        else:
-            found.append([number])
-    return ",".join("-".join(map(str, pair)) for pair in found)
+    pairs = groupby(enumerate(sorted(numbers)), lambda pair: pair[1] - pair[0])
+    runs = [[number for _, number in run] for _, run in pairs]
+    return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)

@@ -1,19 +1,23 @@
 """SLURM's own commands: submit a job, and ask what waits or runs."""
 
+import re
 import subprocess
 from typing import NamedTuple
 
 from guess_or_recall.errors import UserError
 
-FIELDS = "%F|%K|%T|%r|%N"  # job, task, state, why it waits, node
+FIELDS = "%j|%F|%K|%T|%r|%N"  # name, job, task, state, why it waits, node
+LINE = re.compile(r"^(\w+)\.([^|]+)\|(\d+)\|(\d+)\|(\w+)\|(.*)\|(.*)$", re.MULTILINE)
+NUMBER = re.compile(r"^(?:Submitted batch job )?(\d+)(?:;\S+| on cluster \S+)?\s*$", re.MULTILINE)
 
 
 class Queued(NamedTuple):
     """A task that SLURM still knows."""
 
+    job: int
     state: str  # such as PENDING or RUNNING
-    reason: str
-    node: str
+    reason: str = ""
+    node: str = ""
 
 
 def slurm(*command: str) -> str:
@@ -31,15 +35,18 @@ def slurm(*command: str) -> str:
 
 
 def sbatch(*arguments: str) -> int:
-    """Submit a job; its number."""
-    return int(slurm("sbatch", "--parsable", *arguments).partition(";")[0])
+    """Submit a job; its number, which stands on a line of its own below what a site adds."""
+    said = slurm("sbatch", "--parsable", *arguments)
+    numbers = NUMBER.findall(said)
+    if not numbers:
+        raise UserError(f"sbatch names no job, which may be in the queue all the same: {said!r}")
+    return int(numbers[-1])
 
 
-def queue() -> dict[tuple[int, int], Queued]:
-    """My tasks that wait or run, by job and task."""
-    found = {}
-    for line in slurm("squeue", "--me", "--array", "--noheader", f"--format={FIELDS}").splitlines():
-        job, task, *rest = line.strip().split("|")
-        if task.isdecimal():
-            found[int(job), int(task)] = Queued(*rest)
-    return found
+def queue() -> dict[str, dict[tuple[str, int], Queued]]:
+    """My tasks that wait or run: chain -> step and number of the task -> what SLURM knows."""
+    chains: dict[str, dict[tuple[str, int], Queued]] = {}
+    said = slurm("squeue", "--me", "--array", "--noheader", f"--format={FIELDS}")
+    for step, chain, job, task, *known in LINE.findall(said):
+        chains.setdefault(chain, {})[step, int(task)] = Queued(int(job), *known)
+    return chains

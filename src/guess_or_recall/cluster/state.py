@@ -2,21 +2,19 @@
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 from guess_or_recall.cluster.chain import LEFT, STEPS, Chain
 from guess_or_recall.cluster.slurm import Queued
 from guess_or_recall.sweep.experiments import reason
 
-State = Literal["done", "running", "waiting", "failed", "to submit"]
+State = Literal["done", "running", "waiting", "failed"]
 ENDED = re.compile(r"^== status (\d+), (\d+) s, \S+\n", re.MULTILINE)  # said by slurm/job.sh
 LAST = re.compile(ENDED.pattern + r"\Z", re.MULTILINE)
 KILLED = re.compile(r"slurmstepd\S*: error: \*+ (.*?) \*+$", re.MULTILINE)
 
-Seen = tuple[State, str, int | None]
-OPEN = ("failed", "to submit")
-DONE: Seen = ("done", "", None)
+
+Queue = Mapping[tuple[str, int], Queued]  # what waits or runs of a chain
 
 
 class Task(NamedTuple):
@@ -30,9 +28,12 @@ class Task(NamedTuple):
     seconds: int | None = None  # that a finished one took
 
 
-def tasks(
-    chain: Chain, queue: Mapping[tuple[int, int], Queued], recorded: set[str], left_is_done: bool
-) -> list[Task]:
+def underway(queue: Queue) -> bool:
+    """Whether a task left of `label` waits or runs."""
+    return any(step in LEFT for step, _ in queue)
+
+
+def tasks(chain: Chain, queue: Queue, recorded: set[str], left_is_done: bool) -> list[Task]:
     """Every task of a chain, in order.
 
     Args:
@@ -41,76 +42,34 @@ def tasks(
         recorded: variants that are experiments already.
         left_is_done: whether everything left of `label` is up to date.
     """
+    everything = [(step, number) for step in STEPS for number in chain.tasks(step)]
     found = []
-    for step in STEPS:
-        jobs = chain.jobs(step)
-        for number in chain.tasks(step):
-            what = meaning(chain, step, number)
-            seen = state_of(chain, step, number, jobs.get(number), queue)
-            if step == "variants":
-                seen = with_experiment(seen, what in recorded)
-            elif step in LEFT and seen[0] in OPEN and (left_is_done or left_out(chain, step)):
-                seen = DONE
-            found.append(Task(step, number, what, *seen))
+    for step, number in everything:
+        what = chain.meaning(step, number)
+        is_done = what in recorded if step == "variants" else (step in LEFT and left_is_done)
+        seen = state_of(chain, step, number, queue.get((step, number)), is_done)
+        found.append(Task(step, number, what, *seen))
     return found
 
 
-def with_experiment(seen: Seen, is_recorded: bool) -> Seen:
-    """The state of a variant's task, where it is known whether its experiment is there."""
-    if is_recorded:
-        return DONE if seen[0] in OPEN else seen
-    return ("to submit", "its experiment is gone", None) if seen[0] == "done" else seen
-
-
-def underway(chain: Chain, known: Mapping) -> bool:
-    """Whether a task left of `label` waits or runs."""
-    return any((job, task) in known for step in LEFT for task, job in chain.jobs(step).items())
-
-
-def left_out(chain: Chain, step: str) -> bool:
-    """Whether a step was not submitted, because it was up to date when later ones were."""
-    later = LEFT[LEFT.index(step) + 1 :]
-    return not chain.jobs(step) and any(map(chain.jobs, later))
-
-
-def meaning(chain: Chain, step: str, number: int) -> str:
-    """What a task makes, in a word."""
-    if step == "variants":
-        return chain.variants[number - 1]
-    return f"part {number}/{chain.parts}" if step == "extract" else ""
-
-
 def state_of(
-    chain: Chain,
-    step: str,
-    number: int,
-    job: int | None,
-    queue: Mapping[tuple[int, int], Queued],
-) -> Seen:
+    chain: Chain, step: str, number: int, queued: Queued | None, is_done: bool
+) -> tuple[State, str, int | None]:
     """State, comment and seconds of a task, from the queue or else from its log."""
-    if job is None:
-        return "to submit", "", None
-    known, log = queue.get((job, number)), chain.log(step, job, number)
-    if known and known.state == "PENDING":
-        return "waiting", known.reason, None
-    if known and not (known.state == "COMPLETING" and ending(log)):
-        return "running", f"on {known.node}", None
-    return ended(log)
-
-
-def ending(log: Path) -> re.Match | None:
-    """What a task said at its end, if it did."""
-    return LAST.search(log.read_text(errors="replace")) if log.exists() else None
-
-
-def ended(log: Path) -> Seen:
-    """State, comment and seconds of a task that SLURM does not know any more."""
-    if not log.exists():
+    log = chain.log(step, number)
+    text = log.read_text(errors="replace") if log else ""
+    ending = LAST.search(text)
+    if queued and queued.state == "PENDING":
+        return "waiting", queued.reason, None
+    if queued and not (queued.state == "COMPLETING" and ending):
+        return "running", f"on {queued.node}", None
+    seconds = int(ending[2]) if ending and ending[1] == "0" else None
+    if is_done or (seconds is not None and step != "variants"):
+        return "done", "", seconds
+    if not log:
         return "failed", "it never began: cancelled, or a job that it waited for failed", None
-    said = ending(log)
-    if said and said[1] == "0":
-        return "done", "", int(said[2])
-    return "failed", f"{why(log.read_text(errors='replace'), bool(said))} ({log})", None
+    said = "its experiment is gone" if seconds is not None else why(text, bool(ending))
+    return "failed", f"{said} ({log})", None
 
 
 def why(text: str, has_ended: bool) -> str:
@@ -130,9 +89,7 @@ def why(text: str, has_ended: bool) -> str:
 
 def seconds_left(found: list[Task], at_once: int) -> float | None:
     """Time that the variants still need, by the mean of those done; None where none is."""
-    own = [each for each in found if each.step == "variants"]
-    taken = [each.seconds for each in own if each.seconds]
-    ahead = sum(each.state in ("waiting", "running") for each in own)
-    if not taken:
-        return None
-    return sum(taken) / len(taken) * -(-ahead // at_once)
+    variants = [task for task in found if task.step == "variants"]
+    taken = [task.seconds for task in variants if task.seconds]
+    ahead = sum(task.state in ("waiting", "running") for task in variants)
+    return sum(taken) / len(taken) * -(-ahead // at_once) if taken else None

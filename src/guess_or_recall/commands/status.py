@@ -4,13 +4,13 @@ Puts together SLURM's queue, DVC's experiments and the jobs' logs: what is done,
 failed and why, and the time left.
 """
 
-import argparse
 import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from typing import get_args
+from typing import Annotated, get_args
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -23,59 +23,55 @@ from guess_or_recall.sweep import experiments
 STATES = get_args(State)
 
 
-def parser() -> argparse.ArgumentParser:
-    """Build the command line."""
-    made = argparse.ArgumentParser(prog="python src/run.py status", description=__doc__)
-    made.formatter_class = argparse.RawDescriptionHelpFormatter
-    made.add_argument("chain", nargs="?", help="as `submit` named it (default: the last one)")
-    made.add_argument("--all", action="store_true", help="list what is done and what waits too")
-    return made
-
-
-def main(*arguments: str) -> None:
+def main(
+    chain: Annotated[
+        str | None, typer.Argument(help="As `submit` named it; without one, the last one.")
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="List what is done and what waits too.")
+    ] = False,
+) -> None:
     """Print the state of a chain.
 
     Raises:
         UserError: there is no chain, or SLURM does not answer.
     """
-    given = parser().parse_args(arguments)
-    chain = latest(given.chain)
-    found = look(chain)
+    asked = latest(chain)
+    found = look(asked)
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
-    console.print(overview(chain, found))
-    shown = STATES if given.all else ("running", "failed")
-    for line in listed(found, shown):
+    console.print(overview(asked, found))
+    for line in listed(found, STATES if everything else ("running", "failed")):
         console.print(line, markup=False)
     left = seconds_left(found, read_settings().at_once)
     if left:
         console.print(f"variants: about {duration(left)} left")
-    if any(each.state == "failed" for each in found):
-        console.print(f"what failed is submitted again by `{again(chain)}`")
+    if any(task.state == "failed" for task in found):
+        console.print(f"what failed is submitted again by `{again(asked)}`")
 
 
 def look(chain: Chain) -> list[Task]:
     """Every task of a chain, as it stands now."""
-    known = queue()
-    is_left_done = not underway(chain, known) and not experiments.stale(*experiments.UPSTREAM)
-    return tasks(chain, known, set(experiments.existing(chain.commit)), is_left_done)
+    queued = queue().get(chain.name, {})
+    left_is_done = not underway(queued) and not experiments.stale(*experiments.UPSTREAM)
+    return tasks(chain, queued, set(experiments.existing(chain.commit)), left_is_done)
 
 
 def overview(chain: Chain, found: list[Task]) -> Table:
     """A row a step: how many of its tasks are in each state."""
     table = Table("step", *STATES, title=f"{chain.name}, commit {chain.commit[:7]}")
     for step in STEPS:
-        counts = Counter(each.state for each in found if each.step == step)
+        counts = Counter(task.state for task in found if task.step == step)
         table.add_row(step, *(str(counts[state] or "") for state in STATES))
     return table
 
 
 def listed(found: list[Task], states: tuple[str, ...]) -> Iterator[str]:
     """A line for each task in one of some states."""
-    for each in found:
-        if each.state in states:
-            name = f"{each.step} {each.what}".strip()
-            taken = [duration(each.seconds)] if each.seconds is not None else []
-            yield f"{each.state}: {name}" + "".join(f", {x}" for x in [each.said, *taken] if x)
+    for task in found:
+        if task.state in states:
+            name = f"{task.step} {task.what}".strip()
+            taken = "" if task.seconds is None else duration(task.seconds)
+            yield f"{task.state}: " + ", ".join(filter(None, [name, task.said, taken]))
 
 
 def duration(seconds: float) -> str:

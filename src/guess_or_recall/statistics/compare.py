@@ -1,10 +1,11 @@
-"""Is one taxonomy better matched than another? A paired bootstrap over evaluation sequences."""
+"""Is one taxonomy better matched than another? A paired bootstrap; and the order of many."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Int, Int64
+from scipy import stats
 
 from guess_or_recall.statistics.bootstrap import (
     AT_ONCE,
@@ -71,3 +72,9 @@ def min_f1(votes: Votes) -> float:
     """Minimum F1 of a variant."""
     once = np.ones((1, len(votes.actual)))
     return float(resampled_min_f1(once, sequence_matrices(votes.actual, votes.counts))[0])
+
+
+def rank_correlation(first: Sequence[float], second: Sequence[float]) -> tuple[float, float]:
+    """Spearman's correlation of two scores of the same variants (three or more), its p-value."""
+    rho, p = np.asarray(stats.spearmanr(first, second))
+    return float(rho), float(p)

@@ -10,14 +10,16 @@ from typing import Any
 
 from guess_or_recall.errors import UserError
 from guess_or_recall.settings.params import Params
-from guess_or_recall.settings.section import checked
+from guess_or_recall.settings.section import PARAMS, checked
 from guess_or_recall.settings.yaml import parse_yaml, read_yaml
+from guess_or_recall.taxonomy.declared import undeclared, way_out
 from guess_or_recall.taxonomy.trees import ALL, TREES
 from guess_or_recall.taxonomy.variants import current_variant
 
 SWEEPS = Path("sweeps.yaml")
 VARIANT = ("taxonomy", "delta", "rho", "rho_l", "rho_3")  # keys that the classes depend on
 SEED = "train.seed"
+ABOVE = ("train", "evaluate")  # sections that --set may change: no stage left of `label` reads them
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,13 @@ def read_sweeps(names: list[str], path: Path = SWEEPS) -> dict[str, list[Mapping
     return {name: content[name] for name in names or content}
 
 
-def expand(sweeps: Mapping[str, list[Mapping]], base: str, prefix: str = "") -> list[Setting]:
+def expand(sweeps: Mapping[str, list[Mapping]], base: Mapping, prefix: str = "") -> list[Setting]:
     """List the distinct variants of some sweeps, in order.
 
     Args:
         sweeps: name -> grids; a grid is key of params.yaml (dotted below the top) -> value or
             values.
-        base: text of params.yaml.
+        base: content of params.yaml.
         prefix: of every name.
 
     Raises:
@@ -73,6 +75,38 @@ def expand(sweeps: Mapping[str, list[Mapping]], base: str, prefix: str = "") -> 
     return list(found.values())
 
 
+def declared(names: list[str], changes: list[str], prefix: str) -> tuple[list[Setting], dict]:
+    """Variants of some sweeps, and the content of the params.yaml that they change.
+
+    Args:
+        names: of the sweeps; all of them if none is named.
+        changes: KEY=VALUE of all variants.
+        prefix: of every name.
+
+    Raises:
+        UserError: the sweeps or the changes are wrong, or the pool does not hold a variant.
+    """
+    base = read_yaml(PARAMS)
+    common = dict(change_of(text) for text in changes)
+    changed(base, common)
+    settings = [
+        replace(variant, changes=(*variant.changes, *common.items()))
+        for variant in expand(read_sweeps(names), overlaid(base, common), prefix)
+    ]
+    for variant in settings:
+        if undeclared(variant.params):
+            raise UserError(f"{variant.name} is not in the pool: {way_out(variant.params)}")
+    return settings, base
+
+
+def change_of(text: str) -> tuple[str, object]:
+    """Read KEY=VALUE, the value in YAML."""
+    key, equals, value = text.partition("=")
+    if not equals or key.partition(".")[0] not in ABOVE:
+        raise UserError(f"--set {text}: give KEY=VALUE with a key below {' or '.join(ABOVE)}")
+    return key, parse_yaml(value, f"--set {text}")
+
+
 def values_of(key: str, value: object) -> list:
     """The values of a key of a grid; `all` stands for the 20 trees."""
     values = value if isinstance(value, list) else [value]
@@ -81,7 +115,7 @@ def values_of(key: str, value: object) -> list:
     return [name for one in values for name in (TREES if one == ALL else [one])]
 
 
-def settle(changes: dict[str, Any], base: str, prefix: str) -> Setting:
+def settle(changes: dict[str, Any], base: Mapping, prefix: str) -> Setting:
     """Make one variant: thresholds in one form, whatever way they were given."""
     params = changed(base, changes)
     variant = current_variant(params)
@@ -113,18 +147,18 @@ def said(change: tuple[str, Any]) -> str:
     return key.rpartition(".")[2] + "_".join(map(str, values))
 
 
-def changed(base: str, changes: Mapping[str, Any]) -> Params:
-    """Check params.yaml with some keys changed.
+def changed(base: Mapping, changes: Mapping[str, Any]) -> Params:
+    """Check the content of params.yaml with some keys changed.
 
     Raises:
         UserError: there is no such key, or a value is not allowed.
     """
-    return checked(Params, overlaid(parse_yaml(base, "params.yaml"), changes), "params")
+    return checked(Params, overlaid(base, changes), "params")
 
 
-def overlaid(content: dict, changes: Mapping[str, Any]) -> dict:
+def overlaid(base: Mapping, changes: Mapping[str, Any]) -> dict:
     """A copy of params.yaml's content with some keys changed; UserError on an unknown key."""
-    content = copy.deepcopy(content)
+    content = copy.deepcopy(dict(base))
     for key, value in changes.items():
         *sections, last = key.split(".")
         place = content

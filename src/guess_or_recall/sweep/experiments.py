@@ -1,18 +1,19 @@
 """The experiments of this repository, as DVC keeps them."""
 
+import fcntl
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
-
-import fsspec
 
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import read_json, write_json
 from guess_or_recall.io.scratch import scratch_root
+from guess_or_recall.settings.profiles import leaves
+from guess_or_recall.settings.section import PARAMS
 from guess_or_recall.settings.yaml import parse_yaml, read_yaml
 from guess_or_recall.sweep.declare import Setting, overlaid
 
@@ -23,18 +24,26 @@ UPSTREAM = ("sequences", "model", "score", "features", "pool", "attention")
 
 def git(*arguments: str) -> str:
     """Output of a git command; UserError where git refuses."""
-    ran = subprocess.run(["git", *arguments], capture_output=True, text=True)
+    return output_of("git", *arguments)
+
+
+def dvc(*arguments: str) -> str:
+    """Output of a command of DVC; UserError where it fails."""
+    return output_of(sys.executable, "-m", "dvc", *arguments)
+
+
+def output_of(*command: str) -> str:
+    """Output of a command that must succeed; else UserError with the last line that it says."""
+    ran = subprocess.run(command, env=variables(), capture_output=True, text=True)
     if ran.returncode:
-        raise UserError(f"git {arguments[0]}: {last_line(ran.stderr)}")
+        raise UserError(f"{' '.join(command)} fails: {last_line(ran.stderr)}")
     return ran.stdout
 
 
-def dvc(*arguments: str, group: str = "", **options) -> subprocess.CompletedProcess:
-    """Run dvc from the environment of this process, and its stages too; `group`: of wandb runs."""
+def variables() -> dict[str, str]:
+    """The environment of DVC, whose stages take the Python of this process too."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    more = {"PATH": path} | ({"WANDB_RUN_GROUP": group} if group else {})
-    command = [sys.executable, "-m", "dvc", *arguments]
-    return subprocess.run(command, env=os.environ | more, text=True, **options)
+    return os.environ | {"PATH": path}
 
 
 def existing(commit: str = "HEAD") -> dict[str, str]:
@@ -61,66 +70,48 @@ def require_clean(*except_for: str) -> None:
 
 def require_upstream() -> None:
     """Raise UserError where a stage left of `label` has to run first."""
-    found = stale(*UPSTREAM)
-    if found:
-        raise UserError(f"not up to date: {', '.join(found)}; run `dvc repro attention` first")
+    if stages := stale(*UPSTREAM):
+        raise UserError(f"not up to date: {', '.join(stages)}; run `dvc repro attention` first")
 
 
 def stale(*stages: str) -> list[str]:
     """Those of some stages that are not up to date; UserError where DVC cannot tell."""
-    found = dvc("--wait-for-lock", "status", "--json", *stages, capture_output=True)
-    if found.returncode:
-        raise UserError(f"dvc status fails: {last_line(found.stderr)}")
-    return [name for name in json.loads(found.stdout or "{}") if name in stages]
+    changes = json.loads(dvc("--wait-for-lock", "status", "--json", *stages) or "{}")
+    return [name for name in changes if name in stages]
 
 
-def cache_folder() -> str:
-    """Folder of DVC's cache; UserError where DVC cannot tell."""
-    found = dvc("cache", "dir", capture_output=True)
-    if found.returncode:
-        raise UserError(f"dvc cache dir fails: {last_line(found.stderr)}")
-    return found.stdout.strip()
-
-
-def done(setting: Setting, found: Mapping[str, str], base: str) -> bool:
-    """Whether an experiment of this name has these inputs.
+def recorded(settings: list[Setting], base: Mapping) -> set[str]:
+    """Names of those variants that are experiments of this commit.
 
     Raises:
-        UserError: it has others.
+        UserError: an experiment of such a name has other params.
     """
-    if setting.name not in found:
-        return False
-    there = parse_yaml(git("show", f"{found[setting.name]}:params.yaml"), setting.name)
-    wanted = overlaid(parse_yaml(base, "params.yaml"), dict(setting.changes))
-    differing = [key for key in flat(wanted) if flat(there).get(key) != flat(wanted)[key]]
-    if differing:
-        said = ", ".join(f"{k} = {flat(there).get(k)}, not {flat(wanted)[k]}" for k in differing)
-        raise UserError(
-            f"experiment {setting.name} is there with other params ({said}): give --prefix, or "
-            f"`dvc exp remove {setting.name}`"
-        )
-    return True
-
-
-def flat(content: Mapping, prefix: str = "") -> dict[str, object]:
-    """Dotted keys of a mapping, down to its values."""
-    found = {}
-    for key, value in content.items():
-        inner = isinstance(value, Mapping) and value
-        found |= flat(value, f"{prefix}{key}.") if inner else {f"{prefix}{key}": value}
-    return found
+    revisions = existing()
+    there = [setting for setting in settings if setting.name in revisions]
+    for setting in there:
+        text = git("show", f"{revisions[setting.name]}:params.yaml")
+        params = leaves(parse_yaml(text, setting.name))
+        wanted = leaves(overlaid(base, dict(setting.changes)))
+        differing = [key for key in params | wanted if params.get(key) != wanted.get(key)]
+        if differing:
+            said = ", ".join(f"{k} = {params.get(k)}, not {wanted.get(k)}" for k in differing)
+            raise UserError(
+                f"experiment {setting.name} is there with other params ({said}): give --prefix, "
+                f"or `dvc exp remove {setting.name}`"
+            )
+    return {setting.name for setting in there}
 
 
 def record(setting: Setting) -> str | None:
     """Run a variant as an experiment outside the workspace: None, or why it failed."""
-    options = [f"{key}={value}" for key, value in setting.changes]
-    arguments = [part for option in options for part in ("-S", option)]
-    log = scratch_root() / "sweep" / f"{setting.name}.log"
+    changes = [f"--set-param={key}={value}" for key, value in setting.changes]
+    run = ["--wait-for-lock", "exp", "run", "--temp", "--name", setting.name, *changes, LAST]
+    log = log_of(setting.name)
     write_json(log.with_suffix(BEGUN), dict(setting.changes))
     with open(log, "w") as stream:
-        ran = dvc(
-            *("--wait-for-lock", "exp", "run", "--temp", "--name", setting.name, *arguments, LAST),
-            group=setting.sweep,
+        ran = subprocess.run(
+            [sys.executable, "-m", "dvc", *run],
+            env=variables() | {"WANDB_RUN_GROUP": setting.sweep},
             stdout=stream,
             stderr=subprocess.STDOUT,
         )
@@ -131,6 +122,11 @@ def record(setting: Setting) -> str | None:
     return f"{reason(log.read_text())} (all of it: {log})"
 
 
+def log_of(name: str) -> Path:
+    """Where it stands why a variant failed."""
+    return scratch_root() / "sweep" / f"{name}.log"
+
+
 def restore_params() -> None:
     """Put params.yaml back where a killed `dvc exp run` has left the values of a variant in it.
 
@@ -138,8 +134,7 @@ def restore_params() -> None:
     """
     for begun in (scratch_root() / "sweep").glob(f"*{BEGUN}"):
         committed = parse_yaml(git("show", "HEAD:params.yaml"), "params.yaml")
-        left = flat(overlaid(committed, read_json(begun)))
-        if flat(read_yaml(Path("params.yaml"))) == left != flat(committed):
+        if read_yaml(PARAMS) == overlaid(committed, read_json(begun)) != committed:
             git("checkout", "--", "params.yaml")
             print(f"note: params.yaml is as committed again, after {begun.stem} was killed")
         begun.unlink()
@@ -158,17 +153,23 @@ def last_line(output: str) -> str:
 
 
 @contextmanager
-def files_of(revision: str) -> Iterator[fsspec.AbstractFileSystem]:
-    """The files of an experiment, tracked by git or by DVC."""
+def alone(command: str) -> Iterator[None]:
+    """Let a command run in a repository once at a time; UserError where it runs already."""
+    path = scratch_root() / f"{command}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"another {command} runs in this repository: wait for it") from None
+        yield
+
+
+@contextmanager
+def reading(revision: str) -> Iterator[Callable[[str], bytes]]:
+    """What reads a file of an experiment, tracked by git or by DVC."""
     from dvc.api import DVCFileSystem  # slow to import
 
-    with contextmanager(opened)(DVCFileSystem(rev=revision)) as files:
-        yield files
-
-
-def opened(files) -> Iterator:
-    """Close a file system's repository after use."""
-    try:
-        yield files
-    finally:
-        files.repo.close()
+    files = DVCFileSystem(rev=revision)
+    with closing(files.repo):
+        yield files.cat_file  # pyright: ignore[reportReturnType]  (bytes of a whole file)

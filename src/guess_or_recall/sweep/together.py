@@ -1,9 +1,12 @@
 """Label and train many variants in one process, which reads the attention once."""
 
-import contextlib
 import io
+import math
+import shutil
+import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,17 +15,21 @@ import numpy as np
 import psutil
 import pyarrow as pa
 from jaxtyping import Float16, Int
+from tqdm import tqdm
 
 from guess_or_recall.attention.reading import read_pooled
 from guess_or_recall.classifier import result
 from guess_or_recall.classifier.assessment import assess, read_evaluated
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import atomic, read_json, write_json
+from guess_or_recall.io.scratch import scratch_root
 from guess_or_recall.io.tables import write_table
-from guess_or_recall.report.runs import reporting
+from guess_or_recall.report.runs import report_again, reporting
+from guess_or_recall.settings.params import Params, read_params
 from guess_or_recall.settings.yaml import dump_yaml
+from guess_or_recall.sweep import experiments
 from guess_or_recall.sweep.declare import Setting
-from guess_or_recall.taxonomy.candidates import Corpus
+from guess_or_recall.taxonomy.candidates import Corpus, read_corpus
 from guess_or_recall.taxonomy.labelling import labelled
 from guess_or_recall.taxonomy.labels import read_labels
 
@@ -41,20 +48,106 @@ class Job:
     def work(self) -> int:
         """What its training costs: samples through a CNN."""
         settings = self.setting.params.train
-        cnns = len(settings.grid.kernel) * len(settings.grid.features) * len(settings.grid.pooling)
+        grid = settings.grid
+        cnns = math.prod(map(len, (grid.kernel, grid.features, grid.pooling)))
         return len(self.table) * cnns * settings.epochs
 
 
-def jobs(settings: list[Setting], corpus: Corpus) -> tuple[list[Job], dict[str, str]]:
-    """Draw the sample of every variant: those that can be filled, and why the others cannot."""
-    found, failures = [], {}
-    for setting in settings:
+def run(todo: list[Setting], folder: Path | None) -> dict[str, str]:
+    """Run some variants, each without regard to whether others fail.
+
+    Args:
+        todo: the variants.
+        folder: of their results; without one they become experiments.
+
+    Returns:
+        Why those that failed did, by name; the log that a reason names has the traceback.
+    """
+    if not folder:
+        experiments.require_upstream()
+    failures: dict[str, str] = {}
+    jobs = drawn(todo, read_corpus(), failures)
+    read = Attention(jobs)
+    total = sum(job.work for job in jobs)
+    with tqdm(total=total, unit="sample", unit_scale=True, desc="sweep") as bar:
+        if folder:
+            for job in working(jobs, bar):
+                with kept(job.setting.name, failures):
+                    finish(job, read, folder)
+        else:
+            record_all(jobs, read, bar, failures)
+    return failures
+
+
+def drawn(todo: list[Setting], corpus: Corpus, failures: dict[str, str]) -> list[Job]:
+    """Draw the sample of every variant for which there are enough sequences."""
+    jobs = []
+    for setting in todo:
+        with kept(setting.name, failures), redirect_stderr(io.StringIO()):
+            jobs.append(
+                Job(setting, *labelled(setting.params, corpus))
+            )  # "balanced": in the tables
+    return jobs
+
+
+def working(jobs: list[Job], bar: tqdm) -> Iterator[Job]:
+    """Show each job while it is worked on."""
+    for job in jobs:
+        bar.set_postfix_str(job.setting.name)
+        yield job
+        bar.update(job.work)
+
+
+@contextmanager
+def kept(name: str, failures: dict[str, str]) -> Iterator[None]:
+    """Note that a variant failed, instead of the whole sweep; its traceback goes into its log."""
+    try:
+        yield
+    except Exception as error:
+        log = experiments.log_of(name)
+        with atomic(log) as temporary:
+            temporary.write_text(traceback.format_exc())
+        said = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        failures[name] = f"{said} (all of it: {log})"
+
+
+def record_all(jobs: list[Job], read: "Attention", bar: tqdm, failures: dict[str, str]) -> None:
+    """Train variants in this process, and have DVC take over each while the next one trains."""
+    here = read_params()
+    recording: dict[str, Future[str | None]] = {}
+    with ThreadPoolExecutor(1) as pool:
         try:
-            with contextlib.redirect_stderr(io.StringIO()):  # "balanced" stands in the tables
-                found.append(Job(setting, *labelled(setting.params, corpus)))
-        except UserError as error:
-            failures[setting.name] = str(error)
-    return found, failures
+            for job in working(jobs, bar):
+                with kept(job.setting.name, failures):
+                    scratch = prepared(job, read, here)
+                    recording[job.setting.name] = pool.submit(take_over, job.setting, scratch)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    for name, future in recording.items():
+        with kept(name, failures):
+            if reason := future.result():
+                failures[name] = reason
+
+
+def prepared(job: Job, read: "Attention", here: Params) -> Path | None:
+    """Train a job for the stage to take over: the scratch folder of the result.
+
+    DVC has that of the workspace's own variant, which is reported alone.
+    """
+    if job.setting.params == here and not experiments.stale("label", "train"):
+        report_again(here, job.setting.sweep)
+        return None
+    with trained(job, read, scratch_root() / "sweep", keep=True) as (folder_of_result, _):
+        return folder_of_result.parent
+
+
+def take_over(setting: Setting, scratch: Path | None) -> str | None:
+    """Have DVC record a trained variant; what it had no need of (a run in its cache) goes."""
+    reason = experiments.record(setting)
+    if scratch and scratch.exists():
+        shutil.rmtree(scratch)
+    return reason
 
 
 class Attention:
