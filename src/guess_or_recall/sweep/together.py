@@ -83,10 +83,9 @@ def drawn(todo: list[Setting], corpus: Corpus, failures: dict[str, str]) -> list
     """Draw the sample of every variant for which there are enough sequences."""
     jobs = []
     for setting in todo:
+        # that a sample is smaller than asked for stands in the tables
         with kept(setting.name, failures), redirect_stderr(io.StringIO()):
-            jobs.append(
-                Job(setting, *labelled(setting.params, corpus))
-            )  # "balanced": in the tables
+            jobs.append(Job(setting, *labelled(setting.params, corpus)))
     return jobs
 
 
