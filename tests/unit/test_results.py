@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import typer
 
-from guess_or_recall.commands.options import not_a_file
+from guess_or_recall.commands._options import not_a_file
 from guess_or_recall.errors import UserError
 from guess_or_recall.report.rows import read_published, rows, with_published
 from guess_or_recall.report.verdict import agreement

@@ -27,7 +27,7 @@ from guess_or_recall.cluster.chain import (
 from guess_or_recall.cluster.settings import SETTINGS, Settings, read_settings
 from guess_or_recall.cluster.slurm import queue, sbatch
 from guess_or_recall.cluster.state import Queue, tasks, underway
-from guess_or_recall.commands.options import Changes, Names, Prefix
+from guess_or_recall.commands._options import Changes, Names, Prefix
 from guess_or_recall.errors import UserError
 from guess_or_recall.sweep import experiments
 from guess_or_recall.sweep.declare import declared, read_sweeps

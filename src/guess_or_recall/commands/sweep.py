@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from guess_or_recall.commands.options import Changes, Names, Prefix
+from guess_or_recall.commands._options import Changes, Names, Prefix
 from guess_or_recall.errors import UserError
 from guess_or_recall.sweep import experiments
 from guess_or_recall.sweep.declare import declared

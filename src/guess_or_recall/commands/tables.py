@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from tqdm import tqdm
 
-from guess_or_recall.commands.options import Names, Out
+from guess_or_recall.commands._options import Names, Out
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import existing
 from guess_or_recall.report.rows import read_published
