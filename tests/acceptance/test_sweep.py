@@ -179,7 +179,9 @@ def test_an_interrupted_sweep_goes_on(study):
 
 def test_a_table_of_several_models(study):
     """One prefix a model: each has its rows, and their confusion matrices are summed."""
-    run(study, "src/run.py", "tables", "small", "--prefix", "", "again-", "--out", "two")
+    run(
+        study, "src/run.py", "tables", "small", "--prefix", "", "--prefix", "again-", "--out", "two"
+    )
     table = pd.read_csv(study / "two" / "small.csv")
     assert table["model"].value_counts().to_dict() == {"all": 3, "again": 3, "tiny": 3}
     f1 = table.pivot_table(index="variant", columns="model", values="min_f1")

@@ -31,7 +31,7 @@ from guess_or_recall.commands import submit
 from guess_or_recall.commands.status import again, duration, listed
 from guess_or_recall.commands.submit import missing, require_no_other, send
 from guess_or_recall.errors import UserError
-from tests.conftest import ROOT, commit, environment, must, run
+from tests.conftest import ROOT, commit, environment, line_of, must, run
 from tests.servers import configure, wait_for
 
 SHIPPED = (ROOT / SETTINGS).read_text()
@@ -453,8 +453,8 @@ def test_a_part_of_the_attention_that_is_merged_is_not_extracted_again(checkout)
 def begun_job(checkout):
     """A job whose command runs."""
     process = job(checkout, SECONDS_OF_DVC="59")
-    assert process.stdout.readline().startswith("== begun")
-    assert process.stdout.readline() == "dvc --wait-for-lock repro pool\n"
+    assert line_of(process).startswith("== begun")
+    assert line_of(process) == "dvc --wait-for-lock repro pool\n"
     return process
 
 
@@ -471,7 +471,7 @@ def test_a_job_that_is_cancelled_at_its_beginning_is_not_done(checkout):
     commit(checkout)
     process = job(checkout)
     for line in ("== begun", "setting up"):
-        assert process.stdout.readline().startswith(line)
+        assert line_of(process).startswith(line)
     process.send_signal(signal.SIGTERM)
     said = process.communicate(timeout=15)[0]
     assert process.returncode == 143 and said.startswith("== status 143, ")
@@ -513,8 +513,8 @@ def test_near_its_time_limit_a_job_is_queued_again(checkout):
     (checkout / "scontrol").chmod(0o755)
     process = begun_job(checkout)
     process.send_signal(signal.SIGUSR1)
-    assert process.stdout.readline() == "time limit: queued again\n"
-    assert process.stdout.readline() == "scontrol requeue 7\n"
+    assert line_of(process) == "time limit: queued again\n"
+    assert line_of(process) == "scontrol requeue 7\n"
 
     def below():
         commands = []
