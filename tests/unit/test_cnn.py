@@ -174,7 +174,8 @@ def parameter_gradients(logits, cnns):
     """Gradients of the summed cross-entropy of some CNNs, for all their parameters."""
     labels = torch.tensor([0, 2, 1])
     parameters = [value for cnn in cnns for value in cnn.parameters()]
-    return torch.autograd.grad(sum(F.cross_entropy(own, labels) for own in logits), parameters)
+    losses = torch.stack([F.cross_entropy(own, labels) for own in logits])
+    return torch.autograd.grad(losses.sum(), parameters)
 
 
 @pytest.mark.parametrize(("length", "kernel"), [(7, 3), (8, 4), (5, 1)])

@@ -140,6 +140,6 @@ def test_the_name_of_a_work_depends_on_the_code_of_its_stage_alone():
     """An edit of a figure's style must not orphan an interrupted extraction."""
     stages = PACKAGE / "stages"
     attention, figures = modules_of(stages / "attention.py"), modules_of(stages / "figures.py")
-    assert PACKAGE / "attention" / "store.py" in attention & figures
+    assert PACKAGE / "attention" / "gallery.py" in attention & figures
     assert PACKAGE / "report" / "style.py" in figures - attention
     assert modules_of(stages / "no_stage.py") == frozenset()

@@ -46,7 +46,7 @@ def test_other_names_are_missing():
 
 def test_patterns_are_those_of_the_shards_in_the_order_asked_for(study, micro):
     with h5py.File(micro / "data/attention/view.h5") as view:
-        ids, packed = view["sequence_id"][:], view["max"][:]
+        ids, packed = (np.asarray(view[name]) for name in ("sequence_id", "max"))
     rows = [5, 0, 5]
     patterns = study.attention(ids[rows], "max")
     query, key = np.tril_indices(patterns.shape[-1])
