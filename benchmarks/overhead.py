@@ -14,10 +14,9 @@ import tempfile
 import time
 from pathlib import Path
 
-import yaml
-
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
+from guess_or_recall.settings.yaml import dump_yaml, read_yaml
 from guess_or_recall.sweep.declare import overlaid
 
 ROOT = Path(__file__).parents[1]
@@ -52,7 +51,7 @@ def clone_into(folder: Path) -> None:
 def by_hand(folder: Path) -> float:
     """Time of the four stages alone; params.yaml and outputs are put back."""
     params = folder / "params.yaml"
-    params.write_text(yaml.safe_dump(overlaid(yaml.safe_load(params.read_text()), SMALL)))
+    params.write_text(dump_yaml(overlaid(read_yaml(params), SMALL)))
     own = {"GUESS_OR_RECALL_SCRATCH": str(folder / ".scratch" / str(time.time()))}  # nothing kept
     taken = sum(seconds([sys.executable, "src/run.py", stage], folder, **own) for stage in STAGES)
     seconds(["git", "checkout", "-f", "-q"], folder)
