@@ -25,8 +25,8 @@ from sklearn.metrics import confusion_matrix
 
 from guess_or_recall.attention.gallery import write_gallery
 from guess_or_recall.errors import UserError
+from guess_or_recall.io import paths
 from guess_or_recall.io.tables import token_column, write_table
-from guess_or_recall.report import study as stage
 from guess_or_recall.report import style
 from guess_or_recall.report.ablation import ablation_curves, delta_against_ablation
 from guess_or_recall.report.confusion import confusion_panels
@@ -37,13 +37,18 @@ from guess_or_recall.report.duplicates import (
     memorized_by_duplicates,
     shares_by_duplicates,
 )
-from guess_or_recall.report.flow import BARS, flow_counts, taxonomy_flow
+from guess_or_recall.report.flow import BARS, Classified, flow_counts, taxonomy_flow
 from guess_or_recall.report.gallery import attention_gallery, shown_layers, shown_rows
+from guess_or_recall.report.inputs import Inputs, labels_of, read_confusion
 from guess_or_recall.report.planting import class_by_planting, class_counts
 from guess_or_recall.report.rouge import rouge_distribution
 from guess_or_recall.report.sequence import sequence_figure, shown
+from guess_or_recall.report.study import FIGURES
 from guess_or_recall.report.style import compact, percent, save
 from guess_or_recall.report.tree import condition_text, decision_tree
+from guess_or_recall.settings.figures import FiguresSettings
+from guess_or_recall.settings.section import read_settings
+from guess_or_recall.settings.yaml import read_yaml
 from guess_or_recall.stages import figures as figures_stage
 from guess_or_recall.statistics.intervals import wilson
 
@@ -57,6 +62,7 @@ EXPRESSIONS = (
     "sequence_duplicates <= delta",
     "rouge_3 == 0",
 )
+PREFIX = 32
 THRESHOLDS = {"delta": 5, "rho_l": 0.5, "rho_3": 0.25}
 
 
@@ -104,14 +110,14 @@ def flow_figure(classes):
     labels = np.sort(frame(classes=classes)["label"].to_numpy())[::2]
     labels[: 300 - classes] = np.minimum(labels[: 300 - classes], 1)  # the others are rare
     labels[300 - classes :] = range(classes)
-    names = (NAMES[:classes], ("non-memorized", "all"))
-    return taxonomy_flow(labels, np.minimum(labels, 1), *names, ("mine", "one"))
+    target = Classified("one", ("non-memorized", "all"), np.minimum(labels, 1))
+    return taxonomy_flow(Classified("mine", NAMES[:classes], labels), target)
 
 
 def gallery_figure(classes, layers=3):
     ids = np.arange(classes) + 101_275_048
     patterns = attention(classes, layers)
-    return attention_gallery(patterns, np.arange(classes), ids, NAMES[:classes])
+    return attention_gallery(patterns, np.arange(classes), ids, NAMES[:classes], PREFIX)
 
 
 def tree_figure(classes):
@@ -163,10 +169,10 @@ def every_figure(classes):
         "confusion": confusion_panels({"all": matrix, "last": np.eye(classes, dtype=int)}, names),
         "curves": learning_curves(history(), classes),
         "planting": class_by_planting(labels, names, data["planted"]),
-        "rouge": rouge_distribution(data["rouge_l"].to_numpy(), labels > 0, 0.5),
-        "delta": delta_maps(delta(classes), names),
+        "rouge": rouge_distribution(data["rouge_l"].to_numpy(), labels > 0, 0.5, 64),
+        "delta": delta_maps(delta(classes), names, PREFIX),
         "profile": delta_profile(profile(classes), names),
-        "ablation": ablation_curves(ablation(classes), names),
+        "ablation": ablation_curves(ablation(classes), names, PREFIX),
         "against": delta_against_ablation(
             profile(classes), ablation(classes), agreement(classes), names
         ),
@@ -223,17 +229,25 @@ def test_two_saves_give_the_same_bytes_and_no_date(tmp_path):
 
 
 def test_figures_ignore_and_keep_the_users_settings(tmp_path):
-    save(rouge_distribution(np.array([0.5, 0.25]), np.array([True, False]), 0.5), tmp_path, "a")
+    save(rouge_distribution(np.array([0.5, 0.25]), np.array([True, False]), 0.5, 64), tmp_path, "a")
     with mpl.rc_context({"font.size": 30, "lines.linewidth": 9, "savefig.facecolor": "red"}):
         before = dict(mpl.rcParams)
-        save(rouge_distribution(np.array([0.5, 0.25]), np.array([True, False]), 0.5), tmp_path, "b")
+        save(
+            rouge_distribution(np.array([0.5, 0.25]), np.array([True, False]), 0.5, 64),
+            tmp_path,
+            "b",
+        )
         assert dict(mpl.rcParams) == before
     for suffix in ("png", "pdf"):
         assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
 
 
 def test_drawing_leaves_no_figure_open():
-    save(rouge_distribution(np.array([0.5]), np.array([True]), 0.5), Path(tempfile.mkdtemp()), "a")
+    save(
+        rouge_distribution(np.array([0.5]), np.array([True]), 0.5, 64),
+        Path(tempfile.mkdtemp()),
+        "a",
+    )
     assert pyplot.get_fignums() == []
 
 
@@ -359,14 +373,18 @@ def test_duplicates_figure_without_planting(top):
 
 def test_flow_counts_by_hand():
     source, target = np.array([0, 1, 1, 2, 2, 2]), np.array([0, 1, 2, 2, 2, 2])
-    assert flow_counts(source, target, 3, 3).tolist() == [[1, 1], [0, 3]]
+    names = ("non-memorized", "a", "b")
+    counts = flow_counts(Classified("x", names, source), Classified("y", names, target))
+    assert counts.tolist() == [[1, 1], [0, 3]]
 
 
 def test_flow_texts_and_ribbons():
     source = np.repeat([0, 1, 1, 2], [7, 30, 10, 60])
     target = np.repeat([0, 1, 2, 2], [7, 30, 10, 60])
-    names = (("non-memorized", "recite", "others"), ("non-memorized", "guess", "recall"))
-    figure = taxonomy_flow(source, target, *names, ("recite", "guess"))
+    figure = taxonomy_flow(
+        Classified("recite", ("non-memorized", "recite", "others"), source),
+        Classified("guess", ("non-memorized", "guess", "recall"), target),
+    )
     found = texts(figure)
     expected = ["recite 40 (40.0%)", "others 60 (60.0%)", "guess 30 (30.0%)", "recall 70 (70.0%)"]
     assert {*expected} <= {*found}
@@ -386,7 +404,8 @@ def test_flow_texts_and_ribbons():
 def test_ribbons_tile_their_bars():
     labels = frame(classes=5)["label"].to_numpy()
     other = np.where(labels, np.roll(labels, 1) % 3 + 1, 0)
-    patches = taxonomy_flow(labels, other, NAMES[:5], NAMES[:4], ("a", "b")).axes[0].patches
+    sides = Classified("a", NAMES[:5], labels), Classified("b", NAMES[:4], other)
+    patches = taxonomy_flow(*sides).axes[0].patches
     paths = [patch.get_path().vertices for patch in patches if isinstance(patch, PathPatch)]
     bars = [patch.get_bbox() for patch in patches if isinstance(patch, Rectangle)]
     assert len(bars) == 4 + 3
@@ -424,7 +443,7 @@ def test_shown_rows_are_even_and_grouped():
 @pytest.mark.parametrize("layers", [2, 8, 36])
 def test_gallery_shows_the_mean_over_heads(layers):
     patterns, ids = attention(3, layers, heads=3), np.array([50, 60, 70])
-    figure = attention_gallery(patterns, np.array([2, 0, 2]), ids, NAMES[:3])
+    figure = attention_gallery(patterns, np.array([2, 0, 2]), ids, NAMES[:3], PREFIX)
     found = texts(figure)
     assert [t for t in found if "#" in t] == ["non-memorized #60", "recall #50", "recall #70"]
     columns = shown_layers(layers)
@@ -555,7 +574,7 @@ def test_rouge_histogram_by_hand():
     """One bin for each multiple of 1/32; 0.5 itself is at ρ, 15/32 is below."""
     values = np.array([15, 16, 16, 32, 0, 16]) / 32
     memorized = np.array([True, True, True, True, False, False])
-    figure = rouge_distribution(values, memorized, 0.5)
+    figure = rouge_distribution(values, memorized, 0.5, 64)
     heights = {
         patch.get_label().split(",")[0]: patch.get_data().values
         for patch in figure.axes[0].patches
@@ -571,8 +590,49 @@ def test_rouge_histogram_by_hand():
     assert figure.axes[0].get_lines()[0].get_xdata() == [0.5, 0.5]
 
 
+@pytest.mark.parametrize(("prefix", "suffix"), [(50, 50), (32, 16), (7, 6), (16, 32)])
+def test_every_rouge_l_that_lengths_allow_has_a_bin_of_its_own(prefix, suffix):
+    """F of a common subsequence of k tokens: precision k / suffix, recall k / prefix."""
+    common = np.arange(min(prefix, suffix) + 1)
+    precision, recall = common[1:] / suffix, common[1:] / prefix
+    f_measure = np.concatenate([[0], 2 * precision * recall / (precision + recall)])
+    tokens = prefix + suffix
+    figure = rouge_distribution(f_measure, np.ones(len(common), bool), 0.5, tokens)
+    axes = figure.axes[0]
+    heights = next(p.get_data().values for p in axes.patches if p.get_label().startswith("memo"))
+    assert heights[: len(common)] == pytest.approx(100 / len(common))
+    assert not heights[len(common) :].any()
+    assert axes.get_xlim()[0] < 0 and axes.get_xlim()[1] > 1
+
+
+@pytest.mark.parametrize(("prefix", "length"), [(50, 100), (32, 48), (3, 10)])
+def test_patterns_of_any_lengths_are_parted_behind_the_prefix(prefix, length):
+    patterns = np.tril(np.random.default_rng(0).random((2, 2, 1, length, length))).astype("f4")
+    ids, names = np.arange(2), NAMES[:2]
+    tokens = [str(place) for place in range(length)]
+    figures = (
+        attention_gallery(patterns, ids, ids, names, prefix),
+        delta_maps(patterns[:, :, 0], names, prefix),
+        sequence_figure(patterns[0, :, 0], patterns[1, :, 0], tokens, prefix, 0, "one"),
+    )
+    border, end = prefix - 0.5, length - 0.5
+    expected = [[-0.5, border], [border, border], [border, end]]
+    for figure in figures:
+        panels = [axes for axes in figure.axes if axes.images]
+        assert len(panels) >= 3
+        for axes in panels:
+            assert axes.get_lines()[0].get_xydata().tolist() == expected
+    panel = figures[0].axes[0]
+    assert panel.get_xticks().tolist() == panel.get_yticks().tolist() == [0, prefix]
+
+
+def test_the_extractable_share_is_named_by_the_prefix():
+    figure = ablation_curves(ablation(2), NAMES[:2], 50)
+    assert figure.axes[0].get_ylabel() == "share 50-extractable"
+
+
 def test_rouge_without_threshold():
-    figure = rouge_distribution(np.array([0.5]), np.array([True]), np.inf)
+    figure = rouge_distribution(np.array([0.5]), np.array([True]), np.inf, 64)
     assert "ROUGE-L threshold off" in texts(figure)
     assert not figure.axes[0].get_lines()
 
@@ -586,21 +646,21 @@ def finished_run(workspace):
     Path("params.yaml").write_text((ROOT / "params.yaml").read_text())
     write_tables(planted=True)
     patterns, ids = attention(6, 2), np.arange(0, 60, 10)
-    write_gallery(stage.GALLERY, ids, patterns, np.zeros((6, 64), np.int32), {})
-    stage.HISTORY.parent.mkdir(parents=True)
-    history().to_csv(stage.HISTORY, index=False)
+    write_gallery(paths.GALLERY, ids, patterns, np.zeros((6, 64), np.int32), {})
+    paths.HISTORY.parent.mkdir(parents=True)
+    history().to_csv(paths.HISTORY, index=False)
     write_confusion(("non-memorized", "guess", "recall"))
     write_localization(("non-memorized", "guess", "recall"))
 
 
 def write_localization(names):
-    for folder in (stage.LOCALIZE, stage.ABLATE):
+    for folder in (paths.LOCALIZE, paths.ABLATE):
         folder.mkdir(parents=True, exist_ok=True)
-    save_file({"delta": delta(len(names))}, stage.LOCALIZE / "delta.safetensors")
+    save_file({"delta": delta(len(names))}, paths.DELTA)
     tables = {
-        stage.LOCALIZE / "profile.csv": profile(len(names)),
-        stage.ABLATE / "ablation.csv": ablation(len(names)),
-        stage.ABLATE / "agreement.csv": agreement(len(names)),
+        paths.PROFILE: profile(len(names)),
+        paths.ABLATION: ablation(len(names)),
+        paths.AGREEMENT: agreement(len(names)),
     }
     for path, table in tables.items():
         table["class"] = table["class"].map(dict(zip(NAMES, names, strict=False)))
@@ -644,30 +704,21 @@ def write_confusion(classes):
         for predicted in classes
     ]
     table = pd.DataFrame(rows, columns=["actual", "predicted", "count", "epoch"])
-    stage.CONFUSION.parent.mkdir(parents=True, exist_ok=True)
-    table.to_csv(stage.CONFUSION, index=False)
+    paths.CONFUSION.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(paths.CONFUSION, index=False)
 
 
 def test_stage_writes_every_figure(finished_run):
     figures_stage.main()
     written = {file.name: file.read_bytes() for file in Path("figures").iterdir()}
-    stems = sorted({Path(name).stem for name in written})
-    assert stems == [
-        "ablation_curves",
-        "attention_gallery",
-        "class_by_planting",
-        "confusion",
-        "decision_tree",
-        "delta_against_ablation",
-        "delta_maps",
-        "delta_profile",
-        "learning_curves",
-        "memorized_by_duplicates",
-        "rouge_distribution",
-        "taxonomy_flow",
-    ]
-    assert len(written) == 2 * len(stems) == 2 * stage.COUNT
+    assert set(written) == {f"{name}.{kind}" for name in FIGURES for kind in ("png", "pdf")}
+    assert len(FIGURES) == 12
     assert all(len(content) < 150_000 for content in written.values())
+
+
+def test_every_figure_is_a_plot_of_dvc():
+    plots = [plot for plot in read_yaml(ROOT / "dvc.yaml")["plots"] if isinstance(plot, str)]
+    assert plots == [f"figures/{name}.png" for name in FIGURES]
 
 
 def test_stage_without_planting_and_with_a_tree_of_the_users(finished_run):
@@ -679,13 +730,13 @@ def test_stage_without_planting_and_with_a_tree_of_the_users(finished_run):
     write_confusion(names)
     write_localization(names)
     figures_stage.main()
-    assert len(list(Path("figures").glob("*.p*"))) == 2 * stage.COUNT
+    assert len(list(Path("figures").glob("*.p*"))) == 2 * len(FIGURES)
 
 
 def test_confusion_titles_give_the_minimum_f1(finished_run):
     """3 right and 1 in each other cell, of three classes: F1 = 2 * 3 / (5 + 5)."""
-    drawn = dict(stage.classifier_figures(NAMES[:3]))
-    titles = [axes.get_title() for axes in drawn["confusion"].axes]
+    study = Inputs(read_settings(FiguresSettings))
+    titles = [axes.get_title() for axes in FIGURES["confusion"](study).axes]
     assert titles == ["all CNNs, all epochs\nmin F1 0.60", "all CNNs, last epoch\nmin F1 0.60"]
 
 
@@ -698,8 +749,8 @@ def test_confusion_is_read_in_class_order(finished_run):
             "epoch": ["all", "all", "last", "last"],
         }
     )
-    table.to_csv(stage.CONFUSION, index=False)
-    found = stage.read_confusion(("1", "NA"))
+    table.to_csv(paths.CONFUSION, index=False)
+    found = read_confusion(("1", "NA"))
     assert found["all"].tolist() == [[5, 0], [2, 0]] and found["last"].tolist() == [[7, 0], [3, 0]]
 
 
@@ -707,18 +758,18 @@ def test_confusion_of_another_taxonomy_is_refused(finished_run):
     with pytest.raises(
         UserError, match=r"confusion\.csv has the classes guess, non-mem.*dvc repro"
     ):
-        stage.read_confusion(("non-memorized", "recite", "others"))
+        read_confusion(("non-memorized", "recite", "others"))
 
 
 def test_gallery_of_other_sequences_is_refused():
     with pytest.raises(UserError, match=r"gallery\.h5 shows sequence 7"):
-        stage.labels_of(np.array([5, 7]), np.array([5, 6]), np.array([0, 1], np.int8))
+        labels_of(np.array([5, 7]), np.array([5, 6]), np.array([0, 1], np.int8))
 
 
 def test_missing_input_is_named(finished_run):
-    stage.CONFUSION.unlink()
+    paths.CONFUSION.unlink()
     with pytest.raises(UserError, match=r"data/evaluate/confusion\.csv is missing"):
-        stage.read_confusion(NAMES[:3])
+        read_confusion(NAMES[:3])
 
 
 # localization
@@ -728,7 +779,7 @@ def test_missing_input_is_named(finished_run):
 def test_every_layer_has_its_map(layers, columns):
     """Rows of layers under one another, each with its classes, normalised by the layer's top."""
     values = delta(3, layers)
-    figure = delta_maps(values, NAMES[:3])
+    figure = delta_maps(values, NAMES[:3], PREFIX)
     panels = [axes for axes in figure.axes if axes.images and axes.get_xlim()[1] > 60]
     titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
     assert titles == [f"layer {layer}" for layer in range(layers)]
@@ -743,14 +794,14 @@ def test_every_layer_has_its_map(layers, columns):
 def test_a_layer_without_delta_is_dark():
     values = delta(2, 3)
     values[:, 1] = 0
-    drawn = [axes.images[0].get_array() for axes in delta_maps(values, NAMES[:2]).axes[:6]]
+    drawn = [axes.images[0].get_array() for axes in delta_maps(values, NAMES[:2], PREFIX).axes[:6]]
     assert not drawn[1].any() and not drawn[4].any()
     assert max(drawn[0].max(), drawn[3].max()) == 1
 
 
 def test_ablation_curves_hold_the_table():
     table = ablation(3)
-    figure = ablation_curves(table, NAMES[:3])
+    figure = ablation_curves(table, NAMES[:3], PREFIX)
     share, perplexity = figure.axes[:2]
     lines = {line.get_label(): line.get_ydata() for line in perplexity.lines}
     own = table[(table["how"] == "off") & (table["width"] == 1) & (table["class"] == "guess")]
@@ -776,7 +827,7 @@ def test_agreement_is_written_with_its_interval():
 def test_one_sequence_has_its_tokens_on_both_axes(tmp_path):
     tokens = [f"t{i}" for i in range(61)] + ["\n    ", "日本", "a long token"]
     patterns = attention(1, 3)[0].mean(1).astype(np.float32)
-    figure = sequence_figure(patterns, delta(1, 3)[0], tokens, 1, "7: recall")
+    figure = sequence_figure(patterns, delta(1, 3)[0], tokens, PREFIX, 1, "7: recall")
     axes = figure.axes[0]
     for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
         assert [label.get_text() for label in labels] == [shown(token) for token in tokens]

@@ -92,8 +92,10 @@ def figures(
     """The figures that need attention, of the classes that have sequences."""
     found = deltas_in(path, subset.sequence_id, cnns, subset.label, params.localize)
     ids, attention, _ = read_gallery(path)
-    yield "attention_gallery", attention_gallery(attention, subset.label, ids, subset.classes)
-    yield "delta_maps", delta_maps(found.maps, subset.classes)
+    prefix = params.sequences.prefix
+    shown = subset.label, ids, subset.classes, prefix
+    yield "attention_gallery", attention_gallery(attention, *shown)
+    yield "delta_maps", delta_maps(found.maps, subset.classes, prefix)
     settings = params.localize.bootstrap, params.seed
     table = class_profiles(found.profiles, subset.label, subset.classes, *settings)
     yield "delta_profile", delta_profile(table, subset.classes)

@@ -96,7 +96,7 @@ def main(*arguments: str) -> None:
     layer = int(found.profiles.mean((0, 1)).argmax()) if given.layer is None else given.layer
     mean = unpack(torch.from_numpy(pooled["mean"][0]).float()).numpy()
     title = f"{name}: {current.classes[label]}"
-    figure = sequence_figure(mean, found.maps[label], words, layer, title)
+    figure = sequence_figure(mean, found.maps[label], words, params.sequences.prefix, layer, title)
     save(figure, given.out, f"sequence_{name}")
     console.print(f"{given.out}/sequence_{name}.png and .pdf")
 

@@ -16,9 +16,9 @@ from guess_or_recall.attention.studied import Studied, read_studied
 from guess_or_recall.attention.subset import Subset, write_subset
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import read_json
+from guess_or_recall.io.paths import GALLERY
 from guess_or_recall.localization.choice import LOCALIZED, chosen
 from guess_or_recall.model.scoring import UNKNOWN
-from guess_or_recall.report.study import GALLERY
 from guess_or_recall.report.style import percent
 from guess_or_recall.settings.params import Params, read_params
 from guess_or_recall.taxonomy.candidates import candidates

@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from guess_or_recall.report.style import INK, MARKERS, STYLED, class_colors, new_figure, wrapped
 
-SHOWN = {"extractable": "share 32-extractable", "suffix_perplexity": "suffix perplexity"}
+SHOWN = ("extractable", "suffix_perplexity")
 PANEL = 1.95  # inches high
 TITLES = {
     "off": "attention off",
@@ -25,14 +25,17 @@ TITLES = {
 
 
 @STYLED
-def ablation_curves(table: pd.DataFrame, classes: Sequence[str]) -> Figure:
+def ablation_curves(table: pd.DataFrame, classes: Sequence[str], prefix: int) -> Figure:
     """Plot extractable share and suffix perplexity against the layer that is cut.
 
     Args:
-        table: see `stages.ablate`: a row a class and cut, with 95% intervals; how "whole" is the
-            model as it is. Sets of layers drawn at random give the grey control of wide windows.
+        table: see `localization.damage.class_table`: a row a class and cut, with 95% intervals;
+            how "whole" is the model as it is. Sets of layers drawn at random give the control of
+            wide windows.
         classes: names; the first, non-memorized, has no extractable share to lose.
+        prefix: tokens of the prefix, by which extractable sequences are named.
     """
+    titles = dict(zip(SHOWN, (f"share {prefix}-extractable", "suffix perplexity"), strict=True))
     rows = [
         (how, width)
         for how, width in table[["how", "width"]].drop_duplicates().itertuples(index=False)
@@ -41,12 +44,10 @@ def ablation_curves(table: pd.DataFrame, classes: Sequence[str]) -> Figure:
     figure = new_figure(PANEL * len(rows) + 0.7)
     panels = figure.subplots(len(rows), len(SHOWN), squeeze=False)
     for (how, width), line in zip(rows, panels, strict=True):
-        own = table[(table["how"] == how) & (table["width"] == width)]
-        for (value, title), axes in zip(SHOWN.items(), line, strict=True):
-            for index, name in enumerate(classes):
-                if index or value != "extractable":
-                    draw_class(axes, table, own, value, name, index, class_colors(classes)[index])
-            axes.set(title=TITLES[how], ylabel=title)
+        shown = (table["how"] == how) & (table["width"] == width)
+        for value, axes in zip(SHOWN, line, strict=True):
+            draw_classes(axes, table[shown | (table["how"] == "whole")], value, classes)
+            axes.set(title=TITLES[how], ylabel=titles[value])
             axes.set_xlabel("layer" if width == 1 else f"first of {width} layers")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.grid(axis="y", color="0.9", linewidth=0.6)
@@ -66,32 +67,33 @@ def plain_log(axes: Axes) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def draw_class(
-    axes: Axes,
-    table: pd.DataFrame,
-    own: pd.DataFrame,
-    value: str,
-    name: str,
-    index: int,
-    color: str,
-) -> None:
+def draw_classes(axes: Axes, table: pd.DataFrame, value: str, classes: Sequence[str]) -> None:
+    """Draw one measure of one way of cutting, a line a class."""
+    for index, (name, color) in enumerate(zip(classes, class_colors(classes), strict=True)):
+        if index or value != "extractable":
+            marker = MARKERS[index % len(MARKERS)]
+            draw_class(axes, table[table["class"] == name], value, color, marker)
+
+
+def draw_class(axes: Axes, table: pd.DataFrame, value: str, color: str, marker: str) -> None:
     """Draw one class: a line over windows, dashes of the whole model, a band of random sets."""
-    rows = own[(own["class"] == name) & ~own["drawn"]].reset_index(drop=True)
-    spread = [rows[value] - rows[f"{value}_low"], rows[f"{value}_high"] - rows[value]]
+    cut = table[table["how"] != "whole"]
+    windows = cut[~cut["drawn"]].reset_index(drop=True)
+    spread = [windows[value] - windows[f"{value}_low"], windows[f"{value}_high"] - windows[value]]
     axes.errorbar(
-        rows.index,
-        rows[value],
+        windows.index,
+        windows[value],
         yerr=[side.clip(0) for side in spread],
-        fmt=f"{MARKERS[index % len(MARKERS)]}-",
+        fmt=f"{marker}-",
         ms=3.5,
         lw=1.1,
         elinewidth=0.8,
         color=color,
-        label=name,
+        label=table["class"].iloc[0],
     )
-    whole = table[(table["how"] == "whole") & (table["class"] == name)].iloc[0]
-    axes.axhline(whole[value], color=color, lw=0.8, ls="--")
-    random = own[(own["class"] == name) & own["drawn"]]
+    whole = table.loc[table["how"] == "whole", value].iloc[0]
+    axes.axhline(whole, color=color, lw=0.8, ls="--")
+    random = cut[cut["drawn"]]
     if len(random):
         axes.axhspan(random[value].min(), random[value].max(), color=color, alpha=0.12, lw=0)
         axes.axhline(random[value].mean(), color=color, lw=0.8, ls=":")
@@ -104,7 +106,7 @@ def delta_against_ablation(
     """Plot what switching a layer off costs against its mean Δ: a point a layer, a panel a class.
 
     Args:
-        profile: class, layer, delta with interval low, high.
+        profile: class, layer, delta with its 95% interval low, high.
         table: as `ablation_curves` takes it.
         agreement: how, class, spearman and its 95% interval low, high (empty: undefined).
         classes: names.
@@ -117,14 +119,14 @@ def delta_against_ablation(
         spare.set_axis_off()
     for axes, name, color in zip(panels.ravel(), classes, class_colors(classes), strict=False):
         delta = profile[profile["class"] == name].set_index("layer")["delta"]
-        own = table[table["class"] == name]
-        off = own[(own["how"] == "off") & (own["width"] == 1)].reset_index(drop=True)
-        whole = float(own.loc[own["how"] == "whole", "suffix_perplexity"].iloc[0])
+        cuts = table[table["class"] == name]
+        off = cuts[(cuts["how"] == "off") & (cuts["width"] == 1)].reset_index(drop=True)
+        whole = float(cuts.loc[cuts["how"] == "whole", "suffix_perplexity"].iloc[0])
         cost = np.log(off["suffix_perplexity"] / whole)
         axes.plot(delta, cost, "o", color=color, ms=4)
         for layer, (x, y) in enumerate(zip(delta, cost, strict=True)):
             axes.annotate(str(layer), (x, y), (3, 2), textcoords="offset points", fontsize=8)
-        title = f"{wrapped(name, 26)}\n{said(agreement, name)}"
+        title = f"{wrapped(name, 26)}\n{correlation_text(agreement, name)}"
         axes.set(title=title, xlabel="mean Δ of the layer")
         axes.axhline(0, color=INK, lw=0.6, ls=":")
         axes.xaxis.set_major_locator(MaxNLocator(3))
@@ -134,12 +136,12 @@ def delta_against_ablation(
     return figure
 
 
-def said(agreement: pd.DataFrame, name: str) -> str:
+def correlation_text(agreement: pd.DataFrame, name: str) -> str:
     """The rank correlation of a class in words."""
-    found = agreement[(agreement["how"] == "off") & (agreement["class"] == name)]
-    known = found.dropna(subset=["spearman"]).to_dict("records")
-    if not known:
+    rows = agreement[(agreement["how"] == "off") & (agreement["class"] == name)]
+    defined = rows.dropna(subset=["spearman"]).to_dict("records")
+    if not defined:
         return "Spearman undefined"
-    [row] = known
+    [row] = defined
     text = f"Spearman {row['spearman']:.2f}\n({row['low']:.2f} to {row['high']:.2f})"
     return text.replace("-", "−")

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from guess_or_recall.report.style import STYLED, WIDTH, new_figure, percent, wrapped
+from guess_or_recall.statistics.f1 import scores
 
 CELL = 0.6  # inches: holds "121,235" over "84.2%"
 TIGHT = 0.53  # inches: the same at a smaller size
@@ -37,6 +38,17 @@ def confusion_panels(
     for spare in panels[len(matrices) :]:
         spare.set_axis_off()
     return figure
+
+
+def with_min_f1(
+    matrices: Mapping[str, Int[np.ndarray, "classes classes"]],
+) -> dict[str, Int[np.ndarray, "classes classes"]]:
+    """Title the matrices of all epochs and of the last with their minimum F1."""
+    titles = {"all": "all CNNs, all epochs", "last": "all CNNs, last epoch"}
+    return {
+        f"{title}\nmin F1 {scores(matrices[epoch]).f1.min():.2f}": matrices[epoch]
+        for epoch, title in titles.items()
+    }
 
 
 @STYLED

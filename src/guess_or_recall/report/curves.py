@@ -49,11 +49,11 @@ def looks(names: list[str]) -> list[dict]:
     """A colour and marker for each kernel and features; the head pooling sets the line style."""
     shapes = list(dict.fromkeys(name.rpartition("-")[0] for name in names))
     poolings = list(dict.fromkeys(name.rpartition("-")[2] for name in names))
-    made = []
+    styles = []
     for name in names:
         shape, _, pooling = name.rpartition("-")
         index = shapes.index(shape)
-        style = ("-", "--", ":", "-.")[poolings.index(pooling) % 4]
+        line = ("-", "--", ":", "-.")[poolings.index(pooling) % 4]
         color = PALETTE[1 + index % (len(PALETTE) - 2)]  # yellow lines are too faint
-        made.append({"color": color, "marker": MARKERS[index % len(MARKERS)], "linestyle": style})
-    return made
+        styles.append({"color": color, "marker": MARKERS[index % len(MARKERS)], "linestyle": line})
+    return styles

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
-from matplotlib import colormaps
-from matplotlib.axes import Axes
+from jaxtyping import Float, Int
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from guess_or_recall.report.pattern import draw_pattern, name_positions
 from guess_or_recall.report.style import (
     MARKERS,
     STYLED,
@@ -25,47 +24,43 @@ from guess_or_recall.report.style import (
 
 COLUMNS = 9  # layers side by side at most
 AROUND = 1.3  # inches beside the maps
-SHADES = 24
 
 
 @STYLED
 def delta_maps(
-    delta: Float[np.ndarray, "classes layers query key"], classes: Sequence[str]
+    delta: Float[np.ndarray, "classes layers query key"], classes: Sequence[str], prefix: int
 ) -> Figure:
     """Draw Δ of every layer and class; 1 is the highest value of a layer over its classes.
 
     Args:
         delta: see `localization.delta.deltas`; a class whose maps are NaN is left out.
         classes: names.
+        prefix: tokens of the prefix.
     """
     layers = delta.shape[1]
     blocks = -(-layers // COLUMNS)  # of layers, under one another
     columns = -(-layers // blocks)
     cell = min(1.1, (WIDTH - AROUND) / columns)
-    there = np.flatnonzero(~np.isnan(delta).all((1, 2, 3)))
-    rows = blocks * len(there)
+    present = np.flatnonzero(~np.isnan(delta).all((1, 2, 3)))
+    rows = blocks * len(present)
     height = 0.75 + rows * (cell + 0.05) + 0.2 * blocks
     figure = new_figure(height, AROUND + cell * columns, square=True)
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    top = delta[there].max(axis=(0, 2, 3), keepdims=True)
-    shown = np.divide(delta, top, out=np.zeros_like(delta), where=top > 0)
+    shares = relative(delta, present)
     image = None
-    for place, panel in enumerate(panels.ravel()):
-        row, column = divmod(place, columns)
-        block, line = divmod(row, len(there))
-        label = there[line]
-        layer = block * columns + column
+    for (row, column), axes in np.ndenumerate(panels):
+        block, line = divmod(row, len(present))
+        label, layer = present[line], block * columns + column
         if layer >= layers:
-            panel.set_axis_off()
+            axes.set_axis_off()
             continue
-        image = draw_map(panel, shown[label, layer])
+        image = draw_pattern(axes, shares[label, layer], prefix, "magma", PowerNorm(0.5, 0, 1), 0.6)
         if line == 0:
-            panel.set_title(f"layer {layer}")
+            axes.set_title(f"layer {layer}")
         if column == 0:
-            panel.set_ylabel(wrapped(classes[label], 14), fontsize=8)
-            panel.spines["left"].set(color=class_colors(classes)[label], linewidth=3)
-    figure.supxlabel("key position (token)", fontsize=9)
-    figure.supylabel("query position (token)", fontsize=9)
+            axes.set_ylabel(wrapped(classes[label], 14), fontsize=8)
+            axes.spines["left"].set(color=class_colors(classes)[label], linewidth=3)
+    name_positions(figure)
     assert image is not None
     bar = figure.colorbar(image, ax=panels, aspect=12 * rows, pad=0.02)
     bar.set_ticks([0, 0.1, 0.25, 0.5, 1], labels=["0", "0.1", "0.25", "0.5", "1"])
@@ -73,18 +68,12 @@ def delta_maps(
     return figure
 
 
-def draw_map(axes: Axes, values: Float[np.ndarray, "query key"]):
-    """Draw one map, the upper triangle left white; lines part prefix and suffix."""
-    causal = np.ma.masked_where(np.triu(np.ones_like(values), 1) > 0, values)
-    shades = colormaps["magma"].resampled(SHADES)
-    image = axes.imshow(causal, cmap=shades, norm=PowerNorm(0.5, 0, 1), interpolation="none")
-    length = len(values)
-    middle, end = length / 2 - 0.5, length - 0.5
-    axes.plot([-0.5, middle, middle], [middle, middle, end], color="white", linewidth=0.6)
-    axes.set_xticks([0, length // 2])
-    axes.set_yticks([0, length // 2])
-    axes.tick_params(length=2)
-    return image
+def relative(
+    delta: Float[np.ndarray, "classes layers query key"], present: Int[np.ndarray, " present"]
+) -> Float[np.ndarray, "classes layers query key"]:
+    """Δ as a share of the highest value of its layer, over the classes that have sequences."""
+    top = delta[present].max(axis=(0, 2, 3), keepdims=True)
+    return np.divide(delta, top, out=np.zeros_like(delta), where=top > 0)
 
 
 @STYLED

@@ -1,6 +1,7 @@
 """Where the classes of one taxonomy go in another: an alluvial diagram (paper's Figure 2)."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -20,39 +21,38 @@ HEAD, FOOT = 0.35, 0.35  # inches, of the titles and of the note
 LEAST = 0.22  # inches: a thinner ribbon carries no text
 
 
-def flow_counts(
-    source: Int[np.ndarray, " n"], target: Int[np.ndarray, " n"], sources: int, targets: int
-) -> Int[np.ndarray, "sources targets"]:
+class Classified(NamedTuple):
+    """Sequences in the classes of a taxonomy; class 0 is that of the non-memorized."""
+
+    taxonomy: str
+    classes: tuple[str, ...]
+    labels: Int[np.ndarray, " n"]
+
+
+def flow_counts(source: Classified, target: Classified) -> Int[np.ndarray, "sources targets"]:
     """Count the memorized sequences of each pair of classes, class 0 left out."""
-    counts = np.zeros((sources, targets), np.int64)
-    np.add.at(counts, (source, target), 1)
+    counts = np.zeros((len(source.classes), len(target.classes)), np.int64)
+    np.add.at(counts, (source.labels, target.labels), 1)
     assert counts[0, 1:].sum() == counts[1:, 0].sum() == 0, "both must call the same memorized"
     return counts[1:, 1:]
 
 
 @STYLED
-def taxonomy_flow(
-    source: Int[np.ndarray, " n"],
-    target: Int[np.ndarray, " n"],
-    source_classes: Sequence[str],
-    target_classes: Sequence[str],
-    titles: tuple[str, str],
-) -> Figure:
+def taxonomy_flow(source: Classified, target: Classified) -> Figure:
     """Draw how memorized sequences move from one taxonomy's classes to another's.
 
     Args:
-        source, target: class of each sequence in either taxonomy, 0 = non-memorized.
-        source_classes, target_classes: names, class 0 first.
-        titles: the names of the two taxonomies.
+        source: the sequences in the taxonomy on the left.
+        target: the same sequences in the taxonomy on the right.
 
     Non-memorized sequences are class 0 of both, so they are counted in the note below, not
     drawn: their ribbon would say nothing and dwarf the others.
     """
-    counts = flow_counts(source, target, len(source_classes), len(target_classes))
+    counts = flow_counts(source, target)
     bars = [BARS * counts.sum(axis=axis) / max(counts.sum(), 1) for axis in (1, 0)]
     labels = [
-        side_labels(source_classes[1:], counts.sum(axis=1)),
-        side_labels(target_classes[1:], counts.sum(axis=0)),
+        side_labels(source.classes[1:], counts.sum(axis=1)),
+        side_labels(target.classes[1:], counts.sum(axis=0)),
     ]
     heights = [bar_tops(*side, 0)[1] for side in zip(bars, labels, strict=True)]
     figure, axes = drawing(max(heights) + HEAD + FOOT)
@@ -60,13 +60,15 @@ def taxonomy_flow(
         bar_tops(side, text, FOOT + (max(heights) + height) / 2)[0]
         for side, text, height in zip(bars, labels, heights, strict=True)
     ]
-    colors = class_colors(target_classes)[1:]
+    colors = class_colors(target.classes)[1:]
     draw_ribbons(axes, counts, BARS / max(counts.sum(), 1), tops[0], tops[1], colors)
     draw_side(axes, LEFT, labels[0], bars[0], tops[0], ["0.35"] * len(counts))
     draw_side(axes, RIGHT, labels[1], bars[1], tops[1], colors)
+    titles = source.taxonomy, target.taxonomy
     for x, title in zip((LEFT + BAR / 2, RIGHT + BAR / 2), titles, strict=True):
         axes.text(x, axes.get_ylim()[1] - 0.17, title, ha="center", va="center", weight="bold")
-    note = f"{counts.sum():,} memorized sequences; {(source == 0).sum():,} non-memorized not drawn"
+    others = (source.labels == 0).sum()
+    note = f"{counts.sum():,} memorized sequences; {others:,} non-memorized not drawn"
     axes.text(WIDTH / 2, 0.18, note, ha="center", va="center", fontsize=8)
     return figure
 
@@ -95,16 +97,15 @@ def bar_tops(
 def draw_ribbons(axes: Axes, counts, scale: float, starts, ends, colors: list[str]) -> None:
     """Draw one ribbon for each pair of classes, in the colour of the class that it reaches."""
     left, right = starts.copy(), ends.copy()
-    for a, b in np.ndindex(counts.shape):
-        size = counts[a, b] * scale
-        if counts[a, b]:
-            axes.add_patch(ribbon(left[a], right[b], size, colors[b]))
+    for (source, target), count in np.ndenumerate(counts):
+        size = count * scale
+        if count:
+            axes.add_patch(ribbon(left[source], right[target], size, colors[target]))
         if size >= LEAST:
-            share = percent(counts[a, b], counts[a].sum())
-            text = f"{counts[a, b]:,} ({share})"
-            axes.text(LEFT + BAR + 0.08, left[a] - size / 2, text, va="center", fontsize=8)
-        left[a] -= size
-        right[b] -= size
+            text = f"{count:,} ({percent(count, counts[source].sum())})"
+            axes.text(LEFT + BAR + 0.08, left[source] - size / 2, text, va="center", fontsize=8)
+        left[source] -= size
+        right[target] -= size
 
 
 def ribbon(left: float, right: float, size: float, color: str) -> PathPatch:
@@ -121,8 +122,9 @@ def draw_side(
     axes: Axes, x: float, labels: Sequence[str], bars, tops, colors: Sequence[str]
 ) -> None:
     """Draw one side's bars, their left edge at `x`, with the labels on the outer side."""
-    out, edge = (-1, x) if x < WIDTH / 2 else (1, x + BAR)
+    outwards, edge = (-1, x) if x < WIDTH / 2 else (1, x + BAR)
     for label, bar, top, color in zip(labels, bars, tops, colors, strict=True):
         axes.add_patch(Rectangle((x, top - bar), BAR, bar, color=color, linewidth=0.5))
-        place, ha = (edge + 0.08 * out, top - bar / 2), "right" if out < 0 else "left"
+        place = edge + 0.08 * outwards, top - bar / 2
+        ha = "right" if outwards < 0 else "left"
         axes.text(*place, label, ha=ha, va="center", fontsize=8, linespacing=1.1)

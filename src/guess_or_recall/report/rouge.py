@@ -4,27 +4,31 @@ import math
 
 import numpy as np
 from jaxtyping import Bool, Float
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from guess_or_recall.report.style import INK, PALETTE, STYLED, new_figure, percent
 
-TOKENS = 32  # of the suffix: ROUGE-L is a multiple of 1/32
-
 
 @STYLED
 def rouge_distribution(
-    rouge_l: Float[np.ndarray, " n"], memorized: Bool[np.ndarray, " n"], threshold: float
+    rouge_l: Float[np.ndarray, " n"],
+    memorized: Bool[np.ndarray, " n"],
+    threshold: float,
+    tokens: int,
 ) -> Figure:
     """Plot the distribution of ROUGE-L, with the threshold ρ above which a sequence is guessed.
 
     Args:
-        rouge_l: F-measure between prefix and suffix, in [0, 1], multiples of 1/32.
+        rouge_l: F-measure between prefix and suffix, in [0, 1]: twice the length of the
+            longest common subsequence, over the tokens of both.
         memorized: whether the model extracts the sequence.
         threshold: ρ for ROUGE-L; infinity where it is switched off.
+        tokens: of prefix and suffix together. Every value that can be reached has a bin.
     """
     figure = new_figure(2.7)
     axes = figure.subplots()
-    edges = (np.arange(TOKENS + 2) - 0.5) / TOKENS
+    edges = (np.arange(-(-tokens // 2) + 2) - 0.5) * (2 / tokens)
     for name, rows, color in (
         ("non-memorized", ~memorized, PALETTE[0]),
         ("memorized", memorized, PALETTE[1]),
@@ -43,7 +47,7 @@ def rouge_distribution(
     return figure
 
 
-def draw_threshold(axes, threshold: float) -> None:
+def draw_threshold(axes: Axes, threshold: float) -> None:
     """Mark ρ, or say that it is off."""
     if not math.isfinite(threshold):
         axes.set_title("ROUGE-L threshold off", loc="right", fontsize=8)

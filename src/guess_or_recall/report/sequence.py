@@ -8,11 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, PowerNorm
 from matplotlib.figure import Figure
 
+from guess_or_recall.report.pattern import part_prefix
 from guess_or_recall.report.style import STYLED, new_figure
 
 TOKEN = 0.125  # inches a token
 STRIP = 8  # layers side by side under the large panel
-KNOWN = 0x250  # letters up to here are in the font
+LETTERS = 0x250  # letters up to here are in the font
 VISIBLE = str.maketrans({"\n": "⏎", "\t": "→", " ": "·", "\r": "␍"})
 
 
@@ -21,6 +22,7 @@ def sequence_figure(
     attention: Float[np.ndarray, "layers query key"],
     delta: Float[np.ndarray, "layers query key"],
     tokens: Sequence[str],
+    prefix: int,
     layer: int,
     title: str,
 ) -> Figure:
@@ -30,6 +32,7 @@ def sequence_figure(
         attention: mean over heads.
         delta: of the sequence's class, mean over CNNs.
         tokens: texts of its tokens.
+        prefix: how many of them are the prefix.
         layer: the one that is drawn large, with its tokens; all are drawn small below.
         title: one line or more.
     """
@@ -39,14 +42,15 @@ def sequence_figure(
     figure = new_figure(large + 1.5 + 1.1 * rows, large + 1.2)
     grid = figure.add_gridspec(rows + 1, STRIP, height_ratios=[large, *[0.95] * rows])
     axes = figure.add_subplot(grid[0, :])
-    draw_overlay(axes, attention[layer], delta[layer], float(delta.max()))
+    strength = PowerNorm(0.5, 0, float(delta.max()) or 1)
+    draw_overlay(axes, attention[layer], delta[layer], strength, prefix)
     names = [shown(token) for token in tokens]
     axes.set_xticks(range(length), names, rotation=90, fontsize=6.5, family="DejaVu Sans Mono")
     axes.set_yticks(range(length), names, fontsize=6.5, family="DejaVu Sans Mono")
     axes.set(xlabel="key", ylabel="query", title=f"{title}\nlayer {layer}")
     for index in range(layers):
         small = figure.add_subplot(grid[1 + index // STRIP, index % STRIP])
-        draw_overlay(small, attention[index], delta[index], float(delta.max()))
+        draw_overlay(small, attention[index], delta[index], strength, prefix)
         small.set_title(f"layer {index}", fontsize=8)
         small.set(xticks=[], yticks=[])
     return figure
@@ -56,21 +60,21 @@ def draw_overlay(
     axes: Axes,
     attention: Float[np.ndarray, "query key"],
     delta: Float[np.ndarray, "query key"],
-    top: float,
+    strength: PowerNorm,
+    prefix: int,
 ) -> None:
     """Draw attention in grey from 0.001 to 1, and Δ over it, opaque where it is high."""
     axes.imshow(attention.clip(5e-4), cmap="Greys", norm=LogNorm(1e-3, 10), interpolation="none")
-    strength = PowerNorm(0.5, 0, top or 1)(delta)
     image = np.zeros((*delta.shape, 4))
     image[..., :3] = (0.90, 0.40, 0.0)
-    image[..., 3] = np.asarray(strength)
+    image[..., 3] = np.asarray(strength(delta))
     axes.imshow(image, interpolation="none")
-    length = len(attention)
-    middle, end = length / 2 - 0.5, length - 0.5
-    axes.plot([-0.5, middle, middle], [middle, middle, end], color="#0072B2", linewidth=0.7)
+    part_prefix(axes, len(attention), prefix, "#0072B2", 0.7)
 
 
 def shown(token: str) -> str:
-    """A token on an axis: white space made visible, at most eight letters."""
-    visible = "".join(c if ord(c) < KNOWN or c in "⏎→␍" else "□" for c in token.translate(VISIBLE))
+    """The name of a token on an axis: white space made visible, at most eight letters."""
+    visible = "".join(
+        c if ord(c) < LETTERS or c in "⏎→␍" else "□" for c in token.translate(VISIBLE)
+    )
     return visible if len(visible) <= 8 else visible[:7] + "…"

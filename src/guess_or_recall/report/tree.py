@@ -53,11 +53,11 @@ def condition_text(expression: str, thresholds: Mapping[str, float]) -> str:
         expression = " or ".join(kept) or "never (threshold off)"
     values = {name: "∞" if name in off else f"{value:g}" for name, value in thresholds.items()}
     words = WORDS | values
-    return re.sub(r"\w+|>=|<=|!=", lambda found: words.get(found[0], found[0]), expression)
+    return re.sub(r"\w+|>=|<=|!=", lambda match: words.get(match[0], match[0]), expression)
 
 
 def tied(condition: str) -> str:
-    """Keep each comparison on one line, by no-break spaces."""
+    """Keep every comparison on one line, by no-break spaces."""
     return re.sub(r" ([<>≤≥=≠]+) ", "\u00a0\\1\u00a0", condition)
 
 
@@ -79,32 +79,26 @@ def decision_tree(
     height = sum(heights) + STEP * len(heights) + 0.75
     figure, axes = drawing(height)
     colors = class_colors(classes)
+    leaves = [
+        f"{wrapped(name, 30)}\nn = {count:,} ({percent(count, total)})"
+        for name, count in zip(classes, counts, strict=True)
+    ]
     y = height - 0.1
     for index, (text, size) in enumerate(zip(texts, heights, strict=True)):
         middle = y - size / 2
         draw_box(axes, SPLIT_X, middle, SPLIT_WIDTH, size, text, "white")
         if index:
-            arrow(
-                axes, (SPLIT_X + SPLIT_WIDTH / 2, middle), (LEAF_X - LEAF_WIDTH / 2, middle), "yes"
-            )
-            draw_leaf(
-                axes,
-                LEAF_X,
-                middle,
-                classes[index - 1],
-                counts[index - 1],
-                total,
-                colors[index - 1],
-            )
+            start, end = SPLIT_X + SPLIT_WIDTH / 2, LEAF_X - LEAF_WIDTH / 2
+            arrow(axes, (start, middle), (end, middle), "yes")
+            draw_leaf(axes, LEAF_X, middle, leaves[index - 1], colors[index - 1])
         arrow(axes, (SPLIT_X, y - size), (SPLIT_X, y - size - STEP), "no" if index else "")
         y -= size + STEP
-    draw_leaf(axes, SPLIT_X, y - 0.25, classes[-1], counts[-1], total, colors[-1])
+    draw_leaf(axes, SPLIT_X, y - 0.25, leaves[-1], colors[-1])
     return figure
 
 
-def draw_leaf(axes: Axes, x: float, y: float, name: str, count, total: int, color: str) -> None:
+def draw_leaf(axes: Axes, x: float, y: float, text: str, color: str) -> None:
     """Draw a class with its count."""
-    text = f"{wrapped(name, 30)}\nn = {count:,} ({percent(count, total)})"
     draw_box(axes, x, y, LEAF_WIDTH, LINE * (1 + text.count("\n")) + 0.14, text, color)
 
 

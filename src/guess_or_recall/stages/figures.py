@@ -1,10 +1,10 @@
 """Every figure, as PNG and PDF: `python src/run.py figures`."""
 
-from pathlib import Path
-
 from tqdm import tqdm
 
-from guess_or_recall.report.study import COUNT, study_figures
+from guess_or_recall.io.paths import FIGURES as FOLDER
+from guess_or_recall.report.inputs import Inputs
+from guess_or_recall.report.study import FIGURES
 from guess_or_recall.report.style import save
 from guess_or_recall.settings.figures import FiguresSettings
 from guess_or_recall.settings.section import read_settings
@@ -12,7 +12,6 @@ from guess_or_recall.settings.section import read_settings
 
 def main() -> None:
     """Write figures/NAME.png and figures/NAME.pdf."""
-    for name, figure in tqdm(
-        study_figures(read_settings(FiguresSettings)), total=COUNT, desc="figures"
-    ):
-        save(figure, Path("figures"), name)
+    study = Inputs(read_settings(FiguresSettings))
+    for name, draw in tqdm(FIGURES.items(), desc="figures"):
+        save(draw(study), FOLDER, name)
