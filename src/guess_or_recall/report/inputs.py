@@ -1,5 +1,8 @@
 """What the figures are drawn from: tables and arrays of the current variant, read when needed."""
 
+# pandas' stubs take a selected table or column for any of five types
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
+
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
