@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 from guess_or_recall.attention.extract import Shards, extract, pool_shard
 from guess_or_recall.attention.pooling import observing, pool_heads
 from guess_or_recall.classifier.grid import architectures
+from guess_or_recall.classifier.samples import Sample
 from guess_or_recall.model.interface import attention_modules, blocks_of, compiled
 from guess_or_recall.model.scoring import continuations, forward_passes
 
@@ -172,11 +173,12 @@ def cnn_rate(layers: int, samples: int = 4800) -> float:
     """Samples a second of the grid of eight CNNs."""
     random, n = np.random.default_rng(0), samples * 3 // 2
     shape = (n, layers, 2080)
-    data = {p: random.random(shape, np.float32).astype(np.float16) for p in ("mean", "max")}
+    pooled = {p: random.random(shape, np.float32).astype(np.float16) for p in ("mean", "max")}
     labels, is_eval = (np.arange(n) % 3).astype(np.int8), np.arange(n) >= samples
+    sample = Sample(pooled, labels, is_eval, 3)
     grid = architectures([6, 8], [10, 16], ["mean", "max"])
     device = torch.device("cuda")
-    work = lambda: train_together(data, labels, is_eval, grid, device)  # noqa: E731
+    work = lambda: train_together(sample, grid, device)  # noqa: E731
     return rate(work, samples * len(grid) * EPOCHS, rounds=1)
 
 

@@ -25,7 +25,7 @@ COLUMNS = ("here", "published method")
 
 
 def main(
-    trial: Annotated[bool, typer.Option(help="try the model and the CNNs, to tell times")] = True,
+    no_trial: Annotated[bool, typer.Option("--no-trial", help="sizes alone, no times")] = False,
 ) -> None:
     """Print the plan.
 
@@ -38,7 +38,7 @@ def main(
     weights = shape.parameters * dtype.itemsize
     say(console, params, shape, needs)
     measured, work = None, []
-    if trial and weights * MARGIN < room_on(device()):
+    if not no_trial and weights * MARGIN < room_on(device()):
         model = random_model(config, dtype, device())
         measured = calibrate(model, params.sequences, params.attention.batch)
         work = work_of(params, needs, measured, measured_cnn_rate(params, shape.layers))
