@@ -21,8 +21,11 @@ def clone(micro, tmp_path_factory):
 
 
 def bash(folder: Path, script: str) -> str:
-    """What the commands of a page say, in a shell that stops at the first one that fails."""
-    return must(folder, "bash", "-euc", script)
+    """What the commands of a page say, in a shell that stops at the first one that fails.
+
+    `gor` runs the code of the clone, as it does where `make setup` has installed it.
+    """
+    return must(folder, "bash", "-euc", script, PYTHONPATH=str(folder / "src"))
 
 
 def test_the_commands_of_the_readme(clone):
