@@ -110,7 +110,8 @@ def test_commands_of_gor_and_their_options_exist(path):
     for line in shell_lines(read_page(path)):
         for name, rest in re.findall(r"\bgor ([a-z]+)([^#&;|`]*)", line):
             assert name in COMMANDS, line
-            options = {option for known in load(name).params for option in known.opts} | {"--help"}
+            known = [[*one.opts, *one.secondary_opts] for one in load(name).params]
+            options = {"--help"}.union(*known)
             for option in re.findall(r"(?<=\s)-{1,2}[A-Za-z][\w-]*", rest):
                 assert option in options or is_argparse(name), line
 
