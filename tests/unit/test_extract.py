@@ -21,6 +21,7 @@ from guess_or_recall.commands import extract as command
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import write_json
 from guess_or_recall.io.tables import token_column, write_table
+from guess_or_recall.model.scoring import UNKNOWN, score
 from guess_or_recall.settings.yaml import read_yaml
 from guess_or_recall.stages import attention as attention_stage
 
@@ -49,10 +50,10 @@ def model():
     return made
 
 
-def draw(count: int) -> tuple[np.ndarray, np.ndarray]:
+def draw(count: int, length: int = 64) -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(0)
     ids = np.sort(random.choice(10**6, count, replace=False))
-    return ids, random.integers(0, 40, (count, 64), dtype=np.int32)
+    return ids, random.integers(0, 40, (count, length), dtype=np.int32)
 
 
 def shards_in(folder: Path) -> Shards:
@@ -146,16 +147,16 @@ def test_gallery_holds_every_head(model, tmp_path):
     np.testing.assert_allclose(patterns, expected, rtol=0, atol=1e-3)
 
 
-def workspace(folder: Path, model, count: int = 90) -> np.ndarray:
+def workspace(folder: Path, model, count: int = 90, prefix: int = 32, suffix: int = 32):
     """Inputs of the stage, in the files that the earlier stages write; gives the pool."""
-    ids, tokens = draw(count)
-    score = np.where(np.arange(count) % 3 == 0, 1.0, 0.5)
+    ids, tokens = draw(count, prefix + suffix)
+    memorization_score = np.where(np.arange(count) % 3 == 0, 1.0, 0.5)
     columns = {"sequence_id": pa.array(ids), "tokens": token_column(tokens)}
     write_table(folder / "data/sequences/sequences.parquet", pa.table(columns))
     columns = {
         "sequence_id": pa.array(ids),
-        "memorization_score": pa.array(score),
-        "continuation": token_column(np.ascontiguousarray(39 - tokens[:, 32:])),
+        "memorization_score": pa.array(memorization_score),
+        "continuation": token_column(np.ascontiguousarray(39 - tokens[:, prefix:])),
     }
     write_table(folder / "data/score/score.parquet", pa.table(columns))
     pool = ids[count // 9 :]
@@ -169,17 +170,19 @@ def workspace(folder: Path, model, count: int = 90) -> np.ndarray:
         {"source": "path", "path": "tiny", "weights": "abc"},
     )
     params = read_yaml(ROOT / "params.yaml")
+    params["sequences"] |= {"prefix": prefix, "suffix": suffix}
     params["attention"] = {"batch": 2, "shard": 4, "gallery": 2}
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     return pool
 
 
-def test_stage(model, tmp_path, monkeypatch):
-    pool = workspace(tmp_path, model, count=18)
+@pytest.mark.parametrize(("prefix", "suffix"), [(32, 32), (32, 16), (5, 8)])
+def test_stage(model, tmp_path, monkeypatch, prefix, suffix):
+    pool = workspace(tmp_path, model, 18, prefix, suffix)
     monkeypatch.chdir(tmp_path)
     attention_stage.main()
-    ids, tokens = draw(18)
-    tokens[np.arange(18) % 3 != 0, 32:] = 39 - tokens[np.arange(18) % 3 != 0, 32:]
+    ids, tokens = draw(18, prefix + suffix)
+    tokens[np.arange(18) % 3 != 0, prefix:] = 39 - tokens[np.arange(18) % 3 != 0, prefix:]
     expected = pooled_attention(model, torch.from_numpy(tokens[2:])).float().numpy()
     found = read_pooled(Path("data/attention"), pool, "max")
     np.testing.assert_allclose(found, expected[1], rtol=0, atol=1e-3)
@@ -194,6 +197,24 @@ def test_stage(model, tmp_path, monkeypatch):
         "heads": 4,
     }
     assert not [path for path in Path(".scratch").iterdir() if path.is_dir()]
+
+
+def test_unknown_continuations_of_any_length_are_made(model, tmp_path, monkeypatch):
+    workspace(tmp_path, model, 18, prefix=7, suffix=12)
+    monkeypatch.chdir(tmp_path)
+    ids, tokens = draw(18, 19)
+    is_memorized = np.arange(18) % 3 == 0
+    unknown = token_column(np.full((18, 12), UNKNOWN))
+    columns = {"sequence_id": ids, "memorization_score": np.where(is_memorized, 1.0, 0.5)}
+    write_table(Path("data/score/score.parquet"), pa.table(columns | {"continuation": unknown}))
+    attention_stage.main()
+    tokens[~is_memorized, 7:] = score(model, tokens, 7, 18, 18).continuation[~is_memorized]
+    expected = pooled_attention(model, torch.from_numpy(tokens[2:])).float().numpy()
+    found = read_pooled(Path("data/attention"), ids[2:], "mean")
+    np.testing.assert_allclose(found, expected[0], rtol=0, atol=1e-3)
+    np.testing.assert_array_equal(
+        read_gallery(Path("data/gallery/gallery.h5"))[2], tokens[2:6].astype(np.int32)
+    )
 
 
 def test_stage_refuses_a_pool_of_other_sequences(model, tmp_path, monkeypatch):

@@ -68,6 +68,32 @@ def test_perplexities_equal_the_models_own_loss(memorizer, windows):
             assert found[row] == pytest.approx(loss.exp().item(), rel=1e-4)
 
 
+@pytest.mark.parametrize(("prefix", "suffix"), [(50, 50), (32, 16), (3, 9), (1, 1)])
+def test_any_lengths_equal_a_naive_version(prefix, suffix):
+    """Token after token without a cache; each other row is the model's own continuation."""
+    length = prefix + suffix
+    model = new_model(vocabulary=50, layers=2, width=32, heads=4, length=length, seed=0).eval()
+    tokens = np.random.default_rng(0).integers(1, 50, (6, length)).astype(np.int32)
+    greedy = torch.from_numpy(tokens[:, :prefix].astype(np.int64))
+    for _ in range(suffix):
+        logits = model(input_ids=greedy).logits[:, -1]
+        logits[:, 0] = -torch.inf  # end of text
+        greedy = torch.cat([greedy, logits.argmax(-1, keepdim=True)], 1)
+    tokens[::2] = greedy[::2].numpy()
+    scores = score(model, tokens, prefix, batch=4, decode_batch=2)
+    assert scores.continuation.tolist() == greedy[:, prefix:].tolist()
+    matched = (greedy[:, prefix:].numpy() == tokens[:, prefix:]).mean(1)
+    assert scores.memorization_score.tolist() == matched.tolist()
+    assert (matched[::2] == 1).all() and (matched[1::2] < 1).all()
+    wide = torch.from_numpy(tokens.astype(np.int64))
+    chances = model(input_ids=wide).logits[:, :-1].log_softmax(-1)
+    losses = -chances.gather(2, wide[:, 1:, None])[..., 0]
+    expected = [part.mean(1).exp() for part in losses.split([prefix - 1, suffix], 1)]
+    found = scores.prompt_perplexity, scores.generation_perplexity
+    for values, naive in zip(found, expected, strict=True):
+        np.testing.assert_allclose(values, naive.detach(), rtol=1e-4)  # NaN of no token too
+
+
 def test_end_of_text_is_never_decoded(windows):
     model = GPT2LMHeadModel(
         GPT2Config(n_layer=1, n_embd=8, n_head=2, vocab_size=50, eos_token_id=9)
