@@ -106,9 +106,9 @@ def test_one_sequence(repository, monkeypatch):
     assert strip == [line for line in told.splitlines() if line in strip]
     monkeypatch.chdir(repository)
     for wrong, message in (
-        (["987654321"], "no sequence has the id 987654321"),
-        (["a few words"], "64 are needed"),
-        ([str(chosen), "--layer", "2"], "the model has the layers 0 to 1"),
+        (("987654321",), "no sequence has the id 987654321"),
+        (("a few words",), "64 are needed: a prefix of 32 and a suffix of 32"),
+        ((str(chosen), 2), "the model has the layers 0 to 1"),
     ):
         with pytest.raises(UserError, match=message):
             sequence.main(*wrong)

@@ -53,7 +53,7 @@ def test_help_lists_every_command_at_once():
     shown = gor("--help")
     assert shown.returncode == 0
     listed = {line.split()[1] for line in shown.stdout.splitlines() if line.startswith("│ ")}
-    names = {path.stem for path in COMMANDS.glob("[a-z]*.py")}
+    names = {path.stem for path in COMMANDS.glob("[a-z]*.py")}  # what they share begins with _
     assert names == cli.COMMANDS.keys() <= listed
     assert shown.stderr == "False\n"  # torch is not imported
 
@@ -92,6 +92,15 @@ def test_an_unknown_option_ends_with_2():
     shown = gor("profile", "--fast")
     assert shown.returncode == 2
     assert "No such option: --fast" in shown.stderr
+
+
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_a_file_where_a_folder_is_to_be_made_is_named(place, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "200")
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit, match="2"):
+        cli.group().main(["sequence", "1", "--out", str(tmp_path / place)])
+    assert f"{tmp_path}/file is a file, not a folder" in capsys.readouterr().err
 
 
 def test_names_are_completed():

@@ -10,7 +10,7 @@ import torch
 
 import run
 from guess_or_recall import ending
-from guess_or_recall.commands import draw, sequence
+from guess_or_recall.commands import draw
 from guess_or_recall.errors import UserError
 from guess_or_recall.settings import versions
 from guess_or_recall.settings.yaml import read_yaml
@@ -120,7 +120,7 @@ def test_stages_take_no_arguments(monkeypatch, capsys):
     assert "features takes no arguments" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", [draw, sequence])
+@pytest.mark.parametrize("command", [draw])
 @pytest.mark.parametrize("place", ["file", "file/below"])
 def test_a_file_where_a_folder_is_to_be_made_is_named(command, place, tmp_path, capsys):
     (tmp_path / "file").touch()

@@ -1,0 +1,1 @@
+"""One sequence under the current model and CNNs: looked up, examined, and described in words."""
