@@ -271,7 +271,7 @@ def test_the_command_that_submits_a_chain_again(checkout, monkeypatch):
     head = must(checkout, "git", "rev-parse", "HEAD").strip()
     changed = {"changes": ["train.grid.kernel=[6, 8]"], "prefix": "full-"}
     one = dataclasses.replace(WHOLE, commit=head, **changed)
-    shown = "python src/run.py submit rho -S 'train.grid.kernel=[6, 8]' --prefix full-"
+    shown = "gor submit rho -S 'train.grid.kernel=[6, 8]' --prefix full-"
     assert again(one) == shown
     must(checkout, "git", "commit", "-q", "--allow-empty", "-m", "results")
     assert again(one) == f"git checkout {head[:7]} && {shown}"  # else it were a new chain

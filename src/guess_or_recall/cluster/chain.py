@@ -108,7 +108,7 @@ def latest(name: str | None = None) -> Chain:
     """The chain of this name, or the one that was submitted last; UserError where there is none."""
     chains = {chain.name: chain for chain in recorded_chains()}
     if not chains:
-        raise UserError(f"no chain of jobs in {root()}: `python src/run.py submit SWEEP` makes one")
+        raise UserError(f"no chain of jobs in {root()}: `gor submit SWEEP` makes one")
     if name and name not in chains:
         raise UserError(f"no chain '{name}': there are {', '.join(chains)}")
     return chains[name or list(chains)[-1]]

@@ -27,7 +27,7 @@ def slurm(*command: str) -> str:
     except FileNotFoundError:
         raise UserError(
             f"{command[0]} is not installed here: submit from a login node of a SLURM cluster, or "
-            "run `python src/run.py sweep` on one machine"
+            "run `gor sweep` on one machine"
         ) from None
     except subprocess.CalledProcessError as error:
         said = error.stderr.strip().partition("\n")[0]

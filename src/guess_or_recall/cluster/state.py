@@ -43,13 +43,13 @@ def tasks(chain: Chain, queue: Queue, recorded: set[str], left_is_done: bool) ->
         left_is_done: whether everything left of `label` is up to date.
     """
     everything = [(step, number) for step in STEPS for number in chain.tasks(step)]
-    found = []
+    seen = []
     for step, number in everything:
         what = chain.meaning(step, number)
         is_done = what in recorded if step == "variants" else (step in LEFT and left_is_done)
-        seen = state_of(chain, step, number, queue.get((step, number)), is_done)
-        found.append(Task(step, number, what, *seen))
-    return found
+        state = state_of(chain, step, number, queue.get((step, number)), is_done)
+        seen.append(Task(step, number, what, *state))
+    return seen
 
 
 def state_of(
@@ -87,9 +87,9 @@ def why(text: str, has_ended: bool) -> str:
     return reason(said) if has_ended else "it ended without a word: killed, or its node failed"
 
 
-def seconds_left(found: list[Task], at_once: int) -> float | None:
+def seconds_left(seen: list[Task], at_once: int) -> float | None:
     """Time that the variants still need, by the mean of those done; None where none is."""
-    variants = [task for task in found if task.step == "variants"]
+    variants = [task for task in seen if task.step == "variants"]
     taken = [task.seconds for task in variants if task.seconds]
     ahead = sum(task.state in ("waiting", "running") for task in variants)
     return sum(taken) / len(taken) * -(-ahead // at_once) if taken else None

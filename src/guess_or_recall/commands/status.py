@@ -1,4 +1,4 @@
-"""Where the jobs of a chain stand: `python src/run.py status`, or `watch` it.
+"""Where the jobs of a chain stand: `gor status`, or `watch` it.
 
 Puts together SLURM's queue, DVC's experiments and the jobs' logs: what is done, runs, waits, or
 failed and why, and the time left.
@@ -37,15 +37,15 @@ def main(
         UserError: there is no chain, or SLURM does not answer.
     """
     asked = latest(chain)
-    found = look(asked)
+    seen = look(asked)
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
-    console.print(overview(asked, found))
-    for line in listed(found, STATES if everything else ("running", "failed")):
+    console.print(overview(asked, seen))
+    for line in listed(seen, STATES if everything else ("running", "failed")):
         console.print(line, markup=False)
-    left = seconds_left(found, read_settings().at_once)
+    left = seconds_left(seen, read_settings().at_once)
     if left:
         console.print(f"variants: about {duration(left)} left")
-    if any(task.state == "failed" for task in found):
+    if any(task.state == "failed" for task in seen):
         console.print(f"what failed is submitted again by `{again(asked)}`")
 
 
@@ -56,18 +56,18 @@ def look(chain: Chain) -> list[Task]:
     return tasks(chain, queued, set(experiments.existing(chain.commit)), left_is_done)
 
 
-def overview(chain: Chain, found: list[Task]) -> Table:
+def overview(chain: Chain, seen: list[Task]) -> Table:
     """A row a step: how many of its tasks are in each state."""
     table = Table("step", *STATES, title=f"{chain.name}, commit {chain.commit[:7]}")
     for step in STEPS:
-        counts = Counter(task.state for task in found if task.step == step)
+        counts = Counter(task.state for task in seen if task.step == step)
         table.add_row(step, *(str(counts[state] or "") for state in STATES))
     return table
 
 
-def listed(found: list[Task], states: tuple[str, ...]) -> Iterator[str]:
+def listed(seen: list[Task], states: tuple[str, ...]) -> Iterator[str]:
     """A line for each task in one of some states."""
-    for task in found:
+    for task in seen:
         if task.state in states:
             name = f"{task.step} {task.what}".strip()
             taken = "" if task.seconds is None else duration(task.seconds)
@@ -86,6 +86,6 @@ def again(chain: Chain) -> str:
     """The commands that submit a chain again, from its commit."""
     changes = [part for change in chain.changes for part in ("-S", change)]
     prefix = ["--prefix", chain.prefix] if chain.prefix else []
-    submit = shlex.join(["python", "src/run.py", "submit", *chain.sweeps, *changes, *prefix])
+    submit = shlex.join(["gor", "submit", *chain.sweeps, *changes, *prefix])
     is_here = experiments.git("rev-parse", "HEAD").strip() == chain.commit
     return submit if is_here else f"git checkout {chain.commit[:7]} && {submit}"

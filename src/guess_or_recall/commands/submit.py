@@ -1,4 +1,4 @@
-"""Submit sweeps to SLURM: `python src/run.py submit benchmark rho`.
+"""Submit sweeps to SLURM: `gor submit benchmark rho`.
 
 The chain: prepare (sequences to pool), extract (attention in parts, an array), merge, variants (DVC
 experiments, an array), tables. What is up to date, recorded or in the queue is left out, and every
@@ -70,11 +70,12 @@ def main(
 
 def require_no_other(chain: Chain, queued: Mapping[str, Queue]) -> None:
     """Raise UserError where another chain works in this checkout, left of `label`."""
-    for other in recorded_chains():
-        if other.name != chain.name and underway(queued.get(other.name, {})):
+    names = [recorded.name for recorded in recorded_chains() if recorded.name != chain.name]
+    for name in names:
+        if underway(queued.get(name, {})):
             raise UserError(
-                f"chain {other.name} prepares its attention in this checkout: wait until it has "
-                f"(`python src/run.py status {other.name}`), or cancel its jobs"
+                f"chain {name} prepares its attention in this checkout: wait until it has "
+                f"(`gor status {name}`), or cancel its jobs"
             )
 
 
@@ -108,7 +109,7 @@ def send(
     """Submit steps in order, each behind those before it that are in the queue by then."""
     if not wanted:
         why = ": the attention is being made" if underway(queued) else ""
-        print(f"nothing to submit{why} (`python src/run.py status`)")
+        print(f"nothing to submit{why} (`gor status`)")
         return
     cache = experiments.dvc("cache", "dir").strip()
     jobs: dict[str, list] = {step: [] for step in STEPS}

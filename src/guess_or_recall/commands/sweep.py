@@ -1,4 +1,4 @@
-"""Run sweeps of sweeps.yaml: `python src/run.py sweep benchmark rho`.
+"""Run sweeps of sweeps.yaml: `gor sweep benchmark rho`.
 
 Every variant becomes a DVC experiment. This process labels and trains them one after another and
 reads the attention once; DVC, beside it, takes over each result as the stage `train` would make it

@@ -1,4 +1,4 @@
-"""Tables and figures of sweeps: `python src/run.py tables benchmark rho`.
+"""Tables and figures of sweeps: `gor tables benchmark rho`.
 
 Reads the experiments of a commit (or a folder that `sweep --folder` wrote) and writes,
 for each sweep, SWEEP.csv, .md and .tex, the figures, and verdict.md below results/.
@@ -44,7 +44,9 @@ def main(
     """
     base, published = read_yaml(PARAMS), read_published()
     sweeps = {
-        name: [variant for one in prefix or [""] for variant in expand({name: grids}, base, one)]
+        name: [
+            variant for start in prefix or [""] for variant in expand({name: grids}, base, start)
+        ]
         for name, grids in read_sweeps(names or []).items()
     }
     settings = {variant.name: variant for sweep in sweeps.values() for variant in sweep}
@@ -54,7 +56,7 @@ def main(
         variants = [results[variant.name] for variant in sweep if variant.name in results]
         holes = [variant.name for variant in sweep if variant.name not in results]
         if not variants:
-            raise UserError(f"no result of sweep {name}: run `python src/run.py sweep {name}`")
+            raise UserError(f"no result of sweep {name}: run `gor sweep {name}`")
         write_sweep(name, variants, holes, published, out)
 
 

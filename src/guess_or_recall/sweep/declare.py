@@ -66,13 +66,13 @@ def expand(sweeps: Mapping[str, list[Mapping]], base: Mapping, prefix: str = "")
     Raises:
         UserError: a grid names an unknown key or tree, or a value that is not allowed.
     """
-    found: dict[str, Setting] = {}
+    settings: dict[str, Setting] = {}
     for sweep, grid in ((name, grid) for name, grids in sweeps.items() for grid in grids):
         lists = [values_of(key, value) for key, value in grid.items()]
         for values in product(*lists):
             setting = settle(dict(zip(grid, values, strict=True)), base, prefix)
-            found.setdefault(setting.name, replace(setting, sweep=prefix + sweep))
-    return list(found.values())
+            settings.setdefault(setting.name, replace(setting, sweep=prefix + sweep))
+    return list(settings.values())
 
 
 def declared(names: list[str], changes: list[str], prefix: str) -> tuple[list[Setting], dict]:
@@ -112,7 +112,7 @@ def values_of(key: str, value: object) -> list:
     values = value if isinstance(value, list) else [value]
     if key != "taxonomy":
         return values
-    return [name for one in values for name in (TREES if one == ALL else [one])]
+    return [name for value in values for name in (TREES if value == ALL else [value])]
 
 
 def settle(changes: dict[str, Any], base: Mapping, prefix: str) -> Setting:
@@ -127,17 +127,17 @@ def settle(changes: dict[str, Any], base: Mapping, prefix: str) -> Setting:
 
 def thresholds(used: Mapping[str, float]) -> dict[str, Any]:
     """The keys of params.yaml that set these thresholds, and no other way round them."""
-    found: dict[str, Any] = {"delta": used["delta"]} if "delta" in used else {}
+    keys: dict[str, Any] = {"delta": used["delta"]} if "delta" in used else {}
     if "rho_l" not in used and "rho_3" not in used:
-        return found
+        return keys
     rho_l, rho_3 = used.get("rho_l", used.get("rho_3")), used.get("rho_3", used.get("rho_l"))
     if rho_l == rho_3:
-        return found | {"rho": rho_l, "rho_l": "rho", "rho_3": "rho"}
+        return keys | {"rho": rho_l, "rho_l": "rho", "rho_3": "rho"}
     if rho_3 == math.inf:
-        return found | {"rho": rho_l, "rho_l": "rho", "rho_3": "off"}
+        return keys | {"rho": rho_l, "rho_l": "rho", "rho_3": "off"}
     if rho_l == math.inf:
-        return found | {"rho": rho_3, "rho_l": "off", "rho_3": "rho"}
-    return found | {"rho_l": rho_l, "rho_3": rho_3}
+        return keys | {"rho": rho_3, "rho_l": "off", "rho_3": "rho"}
+    return keys | {"rho_l": rho_l, "rho_3": rho_3}
 
 
 def said(change: tuple[str, Any]) -> str:

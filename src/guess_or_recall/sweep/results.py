@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -55,8 +56,8 @@ def read_result(setting: Setting, read: Callable[[str], bytes]) -> Result:
     )
     label = json.loads(read("metrics/label.json"))
     classes = list(label["corpus"])
-    every = table[table["epoch"] == "all"].set_index(["actual", "predicted"])["count"].astype(int)
-    confusion = np.array([[every[one, other] for other in classes] for one in classes])
+    cells = table[table["epoch"] == "all"].set_index(["actual", "predicted"])["count"].astype(int)
+    confusion = np.array([[cells[actual, guess] for guess in classes] for actual in classes])
     votes = pq.read_table(io.BytesIO(read("data/evaluate/votes.parquet"))).to_pandas()
     counts = votes.filter(like="votes_").to_numpy()
     return Result(
@@ -84,12 +85,11 @@ def require_alike(results: list[Result]) -> None:
         UserError: two differ in a parameter that is not the variant's, the seed's or the model's.
     """
     free = {*VARIANT, SEED, "model.path", "model.hub.name"}
-    for one in results[1:]:
-        first = results[0]
-        for key in {**first.params, **one.params}:
-            mine, other = first.params.get(key), one.params.get(key)
-            if key not in free and mine != other:
+    for first, second in pairwise(results):
+        for key in {**first.params, **second.params}:
+            values = first.params.get(key), second.params.get(key)
+            if key not in free and values[0] != values[1]:
                 raise UserError(
-                    f"{first.setting.name} and {one.setting.name} differ in {key} ({mine}, "
-                    f"{other}): one table must not mix them; choose by --prefix"
+                    f"{first.setting.name} and {second.setting.name} differ in {key} "
+                    f"({values[0]}, {values[1]}): one table must not mix them; choose by --prefix"
                 )
