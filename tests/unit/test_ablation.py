@@ -111,26 +111,30 @@ def test_the_model_is_given_back(model, tokens):
     assert torch.equal(logits(model, tokens), before)
 
 
-def test_measures_are_those_of_the_score_and_of_a_full_pass(model, tokens):
+@pytest.mark.parametrize(("prefix", "length"), [(32, 64), (32, 48), (7, 20)])
+def test_measures_are_those_of_the_score_and_of_a_full_pass(model, tokens, prefix, length):
+    tokens, regions = tokens[:, :length], Regions(prefix, 4)
     cuts = [Cut("off", (0,)), Cut("off", (2,)), Cut("only-diagonal", (1, 2))]
-    found = ablate(model, tokens.numpy(), cuts, REGIONS, batch=2)
-    whole = score(model, tokens.numpy(), 32, 5, 5)
+    found = ablate(model, tokens.numpy(), cuts, regions, batch=2)
+    whole = score(model, tokens.numpy(), prefix, 5, 5)
     assert (found.extractable[0] == (whole.memorization_score == 1)).all()
     np.testing.assert_allclose(np.exp(found.suffix_loss[0]), whole.generation_perplexity, rtol=1e-3)
     np.testing.assert_allclose(np.exp(found.sequence_loss[0]), whole.sequence_perplexity, rtol=1e-3)
     for row, cut in enumerate(cuts, 1):  # without what `ablate` saves in front of the cut
-        with cutting(model, attention_modules(model), cut, REGIONS):
+        with cutting(model, attention_modules(model), cut, regions):
             all_logits = logits(model, tokens)[:, :-1]
         losses = torch.nn.functional.cross_entropy(
             all_logits.flatten(0, 1), tokens[:, 1:].flatten(), reduction="none"
         ).view(5, -1)
         np.testing.assert_allclose(found.sequence_loss[row], losses.mean(1), rtol=1e-3)
-        np.testing.assert_allclose(found.suffix_loss[row], losses[:, 31:].mean(1), rtol=1e-3)
-    again = ablate(model, tokens.numpy(), cuts, REGIONS, batch=2)
+        np.testing.assert_allclose(
+            found.suffix_loss[row], losses[:, prefix - 1 :].mean(1), rtol=1e-3
+        )
+    again = ablate(model, tokens.numpy(), cuts, regions, batch=2)
     assert all(one.tobytes() == other.tobytes() for one, other in zip(found, again, strict=True))
 
 
-def test_a_recited_sequence_stops_being_recited():
+def test_a_memorized_sequence_is_memorized_no_more():
     torch.manual_seed(0)
     model = MODELS["gpt-neox"]().eval()
     for parameter in model.parameters():

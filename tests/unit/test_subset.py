@@ -320,7 +320,7 @@ def drawn_elsewhere(monkeypatch, *arguments):
     for name in ("params.yaml", FILE):
         shutil.copy(name, laptop)
     monkeypatch.chdir(laptop)
-    draw_main("small.h5", *arguments)
+    draw_main(FILE, *arguments)
     return pictures(laptop / "results")
 
 
@@ -397,12 +397,20 @@ def test_cnns_of_other_classes_or_another_model_are_refused(study):
     with pytest.raises(
         UserError, match=r"of the classes non-memorized, recite, others, small\.h5 of non-mem"
     ) as error:
-        draw_main("small.h5")
+        draw_main(FILE)
     assert "guess delta=50 rho_l=0.5 rho_3=0.5" in str(error.value)
     write_cnns(layers=LAYERS + 1)
     with pytest.raises(UserError, match=r"a model of 3 layers, small\.h5 of one of 2: take"):
-        draw_main("small.h5")
+        draw_main(FILE)
     assert not Path("results").exists()
+
+
+def test_sequences_of_another_length_than_params_are_refused(study):
+    main("small.h5", "--class", "guess", "--each", "2")
+    text = Path("params.yaml").read_text()
+    Path("params.yaml").write_text(text.replace("suffix: 32", "suffix: 16"))
+    with pytest.raises(UserError, match=r"small\.h5 is of sequences of 64 tokens, .* of 48"):
+        draw_main(FILE)
 
 
 def test_another_variant_of_the_same_classes_is_noted(study, capsys):
@@ -433,7 +441,7 @@ def test_a_truncated_file_is_refused_in_a_line(study, kept):
     main("small.h5", "--every-class", "--each", "2")
     ids = read_subset(FILE).sequence_id
     FILE.write_bytes(FILE.read_bytes()[:kept])
-    for attempt in (lambda: draw_main("small.h5"), lambda: read_pooled(FILE, ids, "mean")):
+    for attempt in (lambda: draw_main(FILE), lambda: read_pooled(FILE, ids, "mean")):
         with pytest.raises(UserError, match=r"small\.h5 is truncated or .*gor subset") as error:
             attempt()
         assert "\n" not in str(error.value)
@@ -513,13 +521,16 @@ def test_what_is_no_subset_is_not_drawn(study):
         ("params.yaml", r"params\.yaml is truncated or corrupt"),
     ):
         with pytest.raises(UserError, match=said):
-            draw_main(name)
+            draw_main(Path(name))
+
+
+def options_of(name):
+    return {option for parameter in load(name).params for option in parameter.opts}
 
 
 def test_help_names_the_choices():
-    text = draw.parser().format_help()
-    assert "FILE" in text and "--out" in text
-    options = {option for known in load("subset").params for option in known.opts}
-    assert {"file", "--class", "--every-class", "--each", "--part", "--gallery", "--id"} <= options
+    choices = {"file", "--class", "--every-class", "--each", "--part", "--gallery", "--id"}
+    assert choices <= options_of("subset")
+    assert {"file", "--out"} <= options_of("draw")
     with pytest.raises(Exception, match="'test' is not one of 'train', 'eval'"):
         main("small.h5", "--part", "test")

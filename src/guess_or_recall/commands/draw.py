@@ -1,24 +1,26 @@
-"""Figures of a subset of the attention: `python src/run.py draw FILE`.
+"""Draw figures of a subset of the attention, a file of `gor subset`.
 
-FILE is of `python src/run.py subset`. From it and the CNNs of data/train, without data/attention,
-it draws attention_gallery, delta_maps and delta_profile, of the classes that the file has.
+From the file and the CNNs of data/train, without data/attention, it draws attention_gallery,
+delta_maps and delta_profile, of the classes that the file has.
 """
 
-import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from matplotlib.figure import Figure
 
 from guess_or_recall.attention.gallery import read_gallery
 from guess_or_recall.attention.subset import Subset, read_subset
 from guess_or_recall.classifier.cnn import Cnn
 from guess_or_recall.classifier.saved import load_cnns
+from guess_or_recall.commands._options import Out
 from guess_or_recall.commands.subset import variant_of
 from guess_or_recall.device import device
 from guess_or_recall.errors import UserError
-from guess_or_recall.io.files import output_folder
+from guess_or_recall.io.paths import RESULTS, TRAIN
 from guess_or_recall.localization.delta import deltas_in
 from guess_or_recall.localization.profiles import class_profiles
 from guess_or_recall.report.delta import delta_maps, delta_profile
@@ -26,37 +28,28 @@ from guess_or_recall.report.gallery import attention_gallery
 from guess_or_recall.report.style import save
 from guess_or_recall.settings.params import Params, read_params
 
-TRAIN = Path("data/train")
+File = Annotated[Path, typer.Argument(metavar="FILE", help="Of `gor subset`.")]
 
 
-def parser() -> argparse.ArgumentParser:
-    """Build the command line."""
-    made = argparse.ArgumentParser(prog="python src/run.py draw", description=__doc__)
-    made.formatter_class = argparse.RawDescriptionHelpFormatter
-    made.add_argument("file", metavar="FILE", type=Path, help="of `python src/run.py subset`")
-    made.add_argument("--out", type=output_folder, default=Path("results"), help="default: results")
-    return made
-
-
-def main(*arguments: str) -> None:
+def main(file: File, out: Out = RESULTS) -> None:
     """Draw the figures, and say where they are.
 
     Raises:
         UserError: the file is no subset, or the CNNs are of other classes or another model.
     """
-    given, params = parser().parse_args(arguments), read_params()
-    subset = read_subset(given.file)
+    params, subset = read_params(), read_subset(file)
     cnns, classes = load_cnns(TRAIN, device())
-    require_fitting(given.file, subset, cnns, classes)
-    note_variant(given.file, subset, params)
-    for name, figure in figures(given.file, subset, cnns, params):
-        save(figure, given.out, f"{given.file.stem}_{name}")
-        print(f"{given.out}/{given.file.stem}_{name}.png and .pdf")
+    require_fitting(file, subset, cnns, classes)
+    require_lengths(file, subset, params)
+    note_variant(file, subset, params)
+    for name, figure in figures(file, subset, cnns, params):
+        save(figure, out, f"{file.stem}_{name}")
+        print(f"{out}/{file.stem}_{name}.png and .pdf")
 
 
 def require_fitting(path: Path, subset: Subset, cnns: list[Cnn], classes: list[str]) -> None:
     """Raise UserError where the CNNs were trained for other classes or another model."""
-    way_out = f"take the CNNs of its variant, {said(subset.variant)}, or another subset"
+    way_out = f"take the CNNs of its variant, {in_words(subset.variant)}, or another subset"
     if classes != subset.classes:
         raise UserError(
             f"{TRAIN} is of the classes {', '.join(classes)}, {path} of "
@@ -70,32 +63,45 @@ def require_fitting(path: Path, subset: Subset, cnns: list[Cnn], classes: list[s
         )
 
 
+def require_lengths(path: Path, subset: Subset, params: Params) -> None:
+    """Raise UserError where the sequences have another length than those of params.yaml."""
+    length, total = subset.tokens.shape[1], params.sequences.total
+    if length != total:
+        raise UserError(
+            f"{path} is of sequences of {length} tokens, params.yaml of {total}: set "
+            "sequences.prefix and sequences.suffix to those of the file"
+        )
+
+
 def note_variant(path: Path, subset: Subset, params: Params) -> None:
     """Say on stderr where the classes are the same, but of other thresholds."""
     current = variant_of(params)
     if subset.variant != current:
         print(
-            f"note: {path} is of {said(subset.variant)}, params.yaml of {said(current)}: "
+            f"note: {path} is of {in_words(subset.variant)}, params.yaml of {in_words(current)}: "
             f"{TRAIN} may be of another variant than its classes",
             file=sys.stderr,
         )
 
 
-def said(variant: dict[str, str | float]) -> str:
+def in_words(variant: dict[str, str | float]) -> str:
     """A variant in a few words."""
-    return " ".join([str(variant["taxonomy"]), *(f"{k}={v}" for k, v in list(variant.items())[1:])])
+    name, *thresholds = variant.items()
+    return " ".join([str(name[1]), *(f"{key}={value}" for key, value in thresholds)])
 
 
 def figures(
     path: Path, subset: Subset, cnns: list[Cnn], params: Params
 ) -> Iterator[tuple[str, Figure]]:
     """The figures that need attention, of the classes that have sequences."""
-    found = deltas_in(path, subset.sequence_id, cnns, subset.label, params.localize)
-    ids, attention, _ = read_gallery(path)
-    prefix = params.sequences.prefix
-    shown = subset.label, ids, subset.classes, prefix
-    yield "attention_gallery", attention_gallery(attention, *shown)
-    yield "delta_maps", delta_maps(found.maps, subset.classes, prefix)
-    settings = params.localize.bootstrap, params.seed
-    table = class_profiles(found.profiles, subset.label, subset.classes, *settings)
-    yield "delta_profile", delta_profile(table, subset.classes)
+    labels, classes, prefix = subset.label, subset.classes, params.sequences.prefix
+    found = deltas_in(path, subset.sequence_id, cnns, labels, params.localize)
+    sequence_ids, attention, _ = read_gallery(path)
+    yield (
+        "attention_gallery",
+        attention_gallery(attention, labels, sequence_ids, classes, prefix),
+    )
+    yield "delta_maps", delta_maps(found.maps, classes, prefix)
+    resampling = params.localize.bootstrap, params.seed
+    table = class_profiles(found.profiles, labels, classes, *resampling)
+    yield "delta_profile", delta_profile(table, classes)
