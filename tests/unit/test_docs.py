@@ -1,7 +1,6 @@
 """README, docs and CONTRIBUTING name what exists, and quote the numbers that metrics/ holds."""
 
 import copy
-import importlib
 import re
 from pathlib import Path
 from xml.etree import ElementTree
@@ -113,12 +112,7 @@ def test_commands_of_gor_and_their_options_exist(path):
             known = [[*one.opts, *one.secondary_opts] for one in load(name).params]
             options = {"--help"}.union(*known)
             for option in re.findall(r"(?<=\s)-{1,2}[A-Za-z][\w-]*", rest):
-                assert option in options or is_argparse(name), line
-
-
-def is_argparse(name: str) -> bool:
-    """Whether a command reads its options itself, so that nothing knows them here."""
-    return hasattr(importlib.import_module(f"guess_or_recall.commands.{name}"), "parser")
+                assert option in options, line
 
 
 def test_every_command_of_gor_is_in_the_docs():
