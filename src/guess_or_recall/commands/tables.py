@@ -14,6 +14,7 @@ from tqdm import tqdm
 from guess_or_recall.commands._options import Names, Out
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import existing
+from guess_or_recall.io.paths import RESULTS
 from guess_or_recall.report.rows import read_published
 from guess_or_recall.report.tables import write_sweep
 from guess_or_recall.settings.section import PARAMS
@@ -35,7 +36,7 @@ def main(
         Path | None, typer.Option(help="That `sweep --folder` wrote, not experiments.")
     ] = None,
     rev: Annotated[str, typer.Option(help="Commit of the experiments.")] = "HEAD",
-    out: Out = Path("results"),
+    out: Out = RESULTS,
 ) -> None:
     """Write the tables and figures of some sweeps.
 

@@ -22,6 +22,7 @@ from guess_or_recall.classifier import result
 from guess_or_recall.classifier.assessment import assess, read_evaluated
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import atomic, read_json, write_json
+from guess_or_recall.io.paths import ATTENTION
 from guess_or_recall.io.scratch import scratch_root
 from guess_or_recall.io.tables import write_table
 from guess_or_recall.report.runs import report_again, reporting
@@ -32,8 +33,6 @@ from guess_or_recall.sweep.declare import Setting
 from guess_or_recall.taxonomy.candidates import Corpus, read_corpus
 from guess_or_recall.taxonomy.labelling import labelled
 from guess_or_recall.taxonomy.labels import read_labels
-
-ATTENTION = Path("data/attention")
 
 
 @dataclass(frozen=True)
