@@ -28,7 +28,7 @@ class Subset(NamedTuple):
     tokens: Int32[np.ndarray, "n length"]  # as they are studied; -1 where that is not known
     label: Int8[np.ndarray, " n"]  # a position in `classes`
     classes: list[str]
-    variant: dict[str, str | float]  # that the labels are of
+    variant: str  # name of the variant that the labels are of
     provenance: dict  # of the store that the attention is taken from
 
 

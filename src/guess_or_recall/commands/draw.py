@@ -17,7 +17,6 @@ from guess_or_recall.attention.subset import Subset, read_subset
 from guess_or_recall.classifier.cnn import Cnn
 from guess_or_recall.classifier.saved import load_cnns
 from guess_or_recall.commands._options import Out
-from guess_or_recall.commands.subset import variant_of
 from guess_or_recall.device import device
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.paths import RESULTS, TRAIN
@@ -27,6 +26,7 @@ from guess_or_recall.report.delta import delta_maps, delta_profile
 from guess_or_recall.report.gallery import attention_gallery
 from guess_or_recall.report.style import save
 from guess_or_recall.settings.params import Params, read_params
+from guess_or_recall.taxonomy.variants import current_variant
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="Of `gor subset`.")]
 
@@ -49,7 +49,7 @@ def main(file: File, out: Out = RESULTS) -> None:
 
 def require_fitting(path: Path, subset: Subset, cnns: list[Cnn], classes: list[str]) -> None:
     """Raise UserError where the CNNs were trained for other classes or another model."""
-    way_out = f"take the CNNs of its variant, {in_words(subset.variant)}, or another subset"
+    way_out = f"take the CNNs of its variant, {subset.variant}, or another subset"
     if classes != subset.classes:
         raise UserError(
             f"{TRAIN} is of the classes {', '.join(classes)}, {path} of "
@@ -75,19 +75,13 @@ def require_lengths(path: Path, subset: Subset, params: Params) -> None:
 
 def note_variant(path: Path, subset: Subset, params: Params) -> None:
     """Say on stderr where the classes are the same, but of other thresholds."""
-    current = variant_of(params)
+    current = current_variant(params).name
     if subset.variant != current:
         print(
-            f"note: {path} is of {in_words(subset.variant)}, params.yaml of {in_words(current)}: "
+            f"note: {path} is of {subset.variant}, params.yaml of {current}: "
             f"{TRAIN} may be of another variant than its classes",
             file=sys.stderr,
         )
-
-
-def in_words(variant: dict[str, str | float]) -> str:
-    """A variant in a few words."""
-    name, *thresholds = variant.items()
-    return " ".join([str(name[1]), *(f"{key}={value}" for key, value in thresholds)])
 
 
 def figures(

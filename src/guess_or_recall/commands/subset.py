@@ -26,6 +26,7 @@ from guess_or_recall.taxonomy.candidates import candidates
 from guess_or_recall.taxonomy.labels import Labels, read_labels
 from guess_or_recall.taxonomy.sampling import count
 from guess_or_recall.taxonomy.trees import TaxonomyTree, classify, tree
+from guess_or_recall.taxonomy.variants import current_variant
 
 
 class OfClasses(NamedTuple):
@@ -77,7 +78,7 @@ def main(
         studied(pool, sequence_ids, params.sequences.prefix),
         labels.loc[sequence_ids].to_numpy(),
         every_name,
-        variant_of(params),
+        current_variant(params).name,
         read_json(PROVENANCE),
     )
     write_subset(file, ATTENTION, subset)
@@ -156,15 +157,6 @@ def studied(
     tokens = pool.tokens[rows]
     tokens[pool.unfinished[rows], prefix:] = UNKNOWN
     return tokens
-
-
-def variant_of(params: Params) -> dict[str, str | float]:
-    """The current variant, by the names of params.yaml, its thresholds as they are in force."""
-    bound = params.thresholds().items()
-    return {
-        "taxonomy": params.taxonomy,
-        **{name: value if np.isfinite(value) else "off" for name, value in bound},
-    }
 
 
 def summary(path: Path, subset: Subset) -> str:
