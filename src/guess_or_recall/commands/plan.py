@@ -53,20 +53,22 @@ def main(
 
 def say(console: Console, params: Params, shape: Shape, needs: Needs) -> None:
     """What is planned, and of which classes it samples how many."""
-    wanted = params.samples.train + params.samples.eval
+    of_a_class = params.samples.train + params.samples.eval
     console.print(
         f"profile {params.profile}: {shape.layers} layers, {shape.heads} heads, "
         f"{shape.parameters / 1e6:,.1f} million parameters in {dtype_of(params)}; {device().type}"
     )
     bound = "" if needs.exact else " at most (exact once `dvc repro features` has run)"
     console.print(
-        f"{needs.candidates:,} candidates; {needs.variants} variants, {wanted:,} sequences of "
+        f"{needs.candidates:,} candidates; {needs.variants} variants, {of_a_class:,} sequences of "
         f"each class (samples.train + samples.eval); their union is {needs.union:,} sequences"
         f"{bound}, their sum {needs.summed:,}"
     )
     if needs.exact:
         counts = current_counts(params).items()
-        listing = ", ".join(f"{name} {min(count, wanted):,} of {count:,}" for name, count in counts)
+        listing = ", ".join(
+            f"{name} {min(count, of_a_class):,} of {count:,}" for name, count in counts
+        )
         console.print(f"{params.taxonomy}, classes of the current variant: {listing}")
 
 

@@ -17,10 +17,10 @@ from huggingface_hub.errors import (
 from guess_or_recall.errors import UserError, first_line
 from guess_or_recall.io.files import read_json
 
-WANTED = ["*.json", "model*.safetensors"]  # some repositories hold the weights twice, or pickled
+PATTERNS = ["*.json", "model*.safetensors"]  # some repositories hold the weights twice, or pickled
 
 
-def snapshot(name: str, revision: str, wanted: list[str] = WANTED) -> Path:
+def snapshot(name: str, revision: str, patterns: list[str] = PATTERNS) -> Path:
     """The folder of a model at a revision: a local folder itself, else the cache of the hub.
 
     What the cache (`HF_HOME`) lacks is downloaded, unless `HF_HUB_OFFLINE=1`.
@@ -28,7 +28,7 @@ def snapshot(name: str, revision: str, wanted: list[str] = WANTED) -> Path:
     Args:
         name: a local folder, or a repository such as EleutherAI/pythia-70m-deduped.
         revision: a branch, a tag or a commit; a local folder has none.
-        wanted: patterns of the files' names.
+        patterns: of the names of the files to fetch.
 
     Raises:
         UserError: there is no such repository or revision, it asks for a licence to be accepted,
@@ -36,10 +36,10 @@ def snapshot(name: str, revision: str, wanted: list[str] = WANTED) -> Path:
     """
     if Path(name).is_dir():
         return Path(name)
-    if found := whole_commit(name, revision):
-        return found
+    if folder := whole_commit(name, revision):
+        return folder
     try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=wanted))
+        return Path(snapshot_download(name, revision=revision, allow_patterns=patterns))
     except Exception as error:  # those of the network have no common type
         if getattr(error, "errno", None) == errno.ENOSPC:
             raise
