@@ -6,7 +6,6 @@ it is called: `gor --help` and the completion of a name take no time.
 
 import importlib
 import sys
-from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -69,8 +68,6 @@ class Commands(TyperGroup):
 def load(name: str) -> TyperCommand:
     """Import a command; its help is the docstring of its module."""
     module = importlib.import_module(f"guess_or_recall.commands.{name}")
-    if hasattr(module, "parser"):
-        return load_argparse(name, module.main)
 
     @wraps(module.main)
     def ended(**arguments: object) -> None:
@@ -78,20 +75,6 @@ def load(name: str) -> TyperCommand:
 
     program = typer.Typer(add_completion=False, rich_markup_mode=MARKUP)
     program.command(name, help=module.__doc__)(ended)
-    command = get_command(program)
-    assert isinstance(command, TyperCommand)
-    return command
-
-
-def load_argparse(name: str, call: Callable[..., None]) -> TyperCommand:
-    """A command that reads its arguments itself."""
-
-    def ended(ctx: typer.Context) -> None:
-        raise typer.Exit(exit_status(name, lambda: call(*ctx.args)))
-
-    every = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
-    program = typer.Typer(add_completion=False)
-    program.command(name, context_settings=every)(ended)
     command = get_command(program)
     assert isinstance(command, TyperCommand)
     return command

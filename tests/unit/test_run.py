@@ -10,7 +10,6 @@ import torch
 
 import run
 from guess_or_recall import ending
-from guess_or_recall.commands import draw
 from guess_or_recall.errors import UserError
 from guess_or_recall.settings import versions
 from guess_or_recall.settings.yaml import read_yaml
@@ -118,12 +117,3 @@ def test_help_lists_the_stages_in_the_order_of_the_pipeline(monkeypatch, capsys)
 def test_stages_take_no_arguments(monkeypatch, capsys):
     assert ends(monkeypatch, lambda: None, "more") == 2
     assert "features takes no arguments" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("command", [draw])
-@pytest.mark.parametrize("place", ["file", "file/below"])
-def test_a_file_where_a_folder_is_to_be_made_is_named(command, place, tmp_path, capsys):
-    (tmp_path / "file").touch()
-    with pytest.raises(SystemExit, match="2"):
-        command.main("name", "--out", str(tmp_path / place))
-    assert f"--out: {tmp_path}/file is a file, not a folder" in capsys.readouterr().err

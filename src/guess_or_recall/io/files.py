@@ -1,6 +1,5 @@
 """Files that are there whole or not at all, and what a user is told where one is missing."""
 
-import argparse
 import hashlib
 import json
 import os
@@ -28,15 +27,6 @@ def atomic(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def output_folder(text: str) -> Path:
-    """The type of a folder to write to, for argparse: refused where a file stands in its way."""
-    path = Path(text)
-    for each in (path, *path.parents):
-        if each.exists() and not each.is_dir():
-            raise argparse.ArgumentTypeError(f"{each} is a file, not a folder")
-    return path
 
 
 def write_json(path: Path, content: dict | list) -> None:

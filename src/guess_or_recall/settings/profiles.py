@@ -97,7 +97,7 @@ def require_written(name: str, params: dict) -> None:
     if not any(now.get(key) == value for key, value in own.items()):
         raise UserError(
             f"params.yaml: profile = '{name}', but it has none of its settings: write them with "
-            f"`python src/run.py profile {name}` (-S profile={name} changes the name alone)"
+            f"`gor profile {name}` (-S profile={name} changes the name alone)"
         )
 
 
