@@ -28,27 +28,27 @@ CLASSES, LENGTH, PACKED = 3, 64, 2080
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    made = argparse.ArgumentParser(
+    line = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    made.add_argument("--layers", type=int, default=8, help="default 8")
-    made.add_argument("--heads", type=int, default=8, help="default 8")
-    made.add_argument("--sequences", type=int, default=200, help="of each class (default 200)")
-    made.add_argument("--formula", type=int, default=6, help="sequences for the formula")
-    made.add_argument("--kernel", type=int, nargs="+", default=[6, 8])
-    made.add_argument("--batch", type=int, default=32)
-    made.add_argument("--device", default="cpu", help="cpu or cuda (default cpu)")
-    return made
+    line.add_argument("--layers", type=int, default=8, help="default 8")
+    line.add_argument("--heads", type=int, default=8, help="default 8")
+    line.add_argument("--sequences", type=int, default=200, help="of each class (default 200)")
+    line.add_argument("--formula", type=int, default=6, help="sequences for the formula")
+    line.add_argument("--kernel", type=int, nargs="+", default=[6, 8])
+    line.add_argument("--batch", type=int, default=32)
+    line.add_argument("--device", default="cpu", help="cpu or cuda (default cpu)")
+    return line
 
 
 def formula(cnns: list[Cnn], heads: torch.Tensor, label: int) -> torch.Tensor:
-    """Δ of one sequence by the published formula, plain gradients, [layers heads q k] given."""
+    """Δ of one sequence by the published formula with plain gradients; heads: [layers heads q k]."""
     total = torch.zeros(heads.shape[0], LENGTH, LENGTH, device=heads.device)
     for cnn in cnns:
-        own = heads.clone().requires_grad_()
-        read = own.mean(1) if cnn.architecture.pooling == "mean" else own.max(1).values
-        logits = cnn(read[None])[0]
-        parts = [torch.autograd.grad(one, own, retain_graph=True)[0] for one in logits]
+        leaf = heads.clone().requires_grad_()
+        pooled = leaf.mean(1) if cnn.architecture.pooling == "mean" else leaf.max(1).values
+        logits = cnn(pooled[None])[0]
+        parts = [torch.autograd.grad(logit, leaf, retain_graph=True)[0] for logit in logits]
         others = [part for t, part in enumerate(parts) if t != label]
         contrast = parts[label] - sum(others) / len(others)
         total += (contrast.clamp(min=0) / contrast.max() * heads).amax(1)
@@ -66,31 +66,31 @@ def seconds(work, device: str) -> float:
 
 def main() -> None:
     """Print one line of JSON."""
-    given = parser().parse_args()
-    random, n = np.random.default_rng(0), given.sequences * CLASSES
-    shape = (n, given.layers, PACKED)
-    pooled = {p: random.random(shape, np.float32).astype(np.float16) for p in ("mean", "max")}
+    line = parser().parse_args()
+    random, n = np.random.default_rng(0), line.sequences * CLASSES
+    pooled = {
+        p: random.random((n, line.layers, PACKED), np.float32).astype(np.float16)
+        for p in ("mean", "max")
+    }
     labels = (np.arange(n) % CLASSES).astype(np.int8)
-    grid = architectures(given.kernel, [10, 16], ["mean", "max"])
-    cnns = [Cnn(each, given.layers, CLASSES, 64).eval().to(given.device) for each in grid]
-    heads = torch.rand(given.layers, given.heads, LENGTH, LENGTH, device=given.device).tril()
-    found = {"device": given.device, "layers": given.layers, "cnns": len(cnns), "sequences": n}
+    grid = architectures(line.kernel, [10, 16], ["mean", "max"])
+    cnns = [Cnn(shape, line.layers, CLASSES, LENGTH).eval().to(line.device) for shape in grid]
+    heads = torch.rand(line.layers, line.heads, LENGTH, LENGTH, device=line.device).tril()
+    times = {"device": line.device, "layers": line.layers, "cnns": len(cnns), "sequences": n}
     formula(cnns, heads, 0)  # warms up
-    each = seconds(lambda: [formula(cnns, heads, 0) for _ in range(given.formula)], given.device)
-    found["formula_s"] = round(each / given.formula * n, 1)
-    if given.device == "cuda":
+    run = seconds(lambda: [formula(cnns, heads, 0) for _ in range(line.formula)], line.device)
+    times["formula_s"] = round(run / line.formula * n, 1)
+    if line.device == "cuda":
         torch.cuda.reset_peak_memory_stats()
     for kind in ("guided", "plain"):
-        deltas(cnns, {k: v[:96] for k, v in pooled.items()}, labels[:96], kind, given.batch, True)
-        run = seconds(
-            lambda k=kind: deltas(cnns, pooled, labels, k, given.batch, True), given.device
-        )
-        found[f"{kind}_s"] = round(run, 2)
-    if given.device == "cuda":
-        found["gpu_gb"] = round(torch.cuda.max_memory_allocated() / 1e9, 2)
-    found["host_gb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2)
-    found["ratio"] = round(found["formula_s"] / found["plain_s"], 1)
-    print(json.dumps(found))
+        deltas(cnns, {k: v[:96] for k, v in pooled.items()}, labels[:96], kind, line.batch, True)
+        run = seconds(lambda k=kind: deltas(cnns, pooled, labels, k, line.batch, True), line.device)
+        times[f"{kind}_s"] = round(run, 2)
+    if line.device == "cuda":
+        times["gpu_gb"] = round(torch.cuda.max_memory_allocated() / 1e9, 2)
+    times["host_gb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2)
+    times["ratio"] = round(times["formula_s"] / times["plain_s"], 1)
+    print(json.dumps(times))
 
 
 if __name__ == "__main__":

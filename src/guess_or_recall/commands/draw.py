@@ -89,13 +89,13 @@ def figures(
 ) -> Iterator[tuple[str, Figure]]:
     """The figures that need attention, of the classes that have sequences."""
     labels, classes, prefix = subset.label, subset.classes, params.sequences.prefix
-    found = deltas_in(path, subset.sequence_id, cnns, labels, params.localize)
+    delta = deltas_in(path, subset.sequence_id, cnns, labels, params.localize)
     sequence_ids, attention, _ = read_gallery(path)
     yield (
         "attention_gallery",
         attention_gallery(attention, labels, sequence_ids, classes, prefix),
     )
-    yield "delta_maps", delta_maps(found.maps, classes, prefix)
+    yield "delta_maps", delta_maps(delta.maps, classes, prefix)
     resampling = params.localize.bootstrap, params.seed
-    table = class_profiles(found.profiles, labels, classes, *resampling)
+    table = class_profiles(delta.profiles, labels, classes, *resampling)
     yield "delta_profile", delta_profile(table, classes)

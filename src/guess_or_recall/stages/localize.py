@@ -30,11 +30,11 @@ def main() -> None:
         raise UserError(f"{TRAIN} is of {classes}, the labels of {sampled.classes}: dvc repro")
     rows = chosen(sampled, sampled.is_eval, settings.sequences, params.seed, LOCALIZED)
     sequence_ids, labels = sampled.sequence_ids[rows], sampled.labels[rows]
-    found = deltas_in(ATTENTION, sequence_ids, cnns, labels, settings)
+    delta = deltas_in(ATTENTION, sequence_ids, cnns, labels, settings)
     with atomic(DELTA) as temporary:
-        save_file({"delta": found.maps}, temporary)
-    profiles = sequence_profiles(found.profiles, sequence_ids, labels)
+        save_file({"delta": delta.maps}, temporary)
+    profiles = sequence_profiles(delta.profiles, sequence_ids, labels)
     write_table(PROFILES, profiles)
-    table = class_profiles(found.profiles, labels, classes, settings.bootstrap, params.seed)
+    table = class_profiles(delta.profiles, labels, classes, settings.bootstrap, params.seed)
     write_csv(PROFILE, table)
     write_json(metrics_of("localize"), summary(table, labels, classes, len(cnns)))
