@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def formula(cnns: list[Cnn], heads: torch.Tensor, label: int) -> torch.Tensor:
-    """Δ of one sequence by the published formula with plain gradients; heads: [layers heads q k]."""
+    """Δ of one sequence by the published formula, plain gradients; heads: [layers heads q k]."""
     total = torch.zeros(heads.shape[0], LENGTH, LENGTH, device=heads.device)
     for cnn in cnns:
         leaf = heads.clone().requires_grad_()
