@@ -22,25 +22,34 @@ class Split:
         return text.split(" ")
 
 
-def sequences(rows: int, vocabulary: int, seed: int) -> np.ndarray:
-    """Random ids [rows, 64]; every other suffix holds a stretch of its prefix."""
-    tokens = np.random.default_rng(seed).integers(0, vocabulary, (rows, 64), dtype=np.int32)
-    tokens[::2, 40:60] = tokens[::2, 5:25]
+def sequences(rows: int, prefix: int, suffix: int, vocabulary: int) -> np.ndarray:
+    """Random ids [rows, prefix + suffix]; every other suffix holds a stretch of its prefix."""
+    tokens = np.random.default_rng(0).integers(
+        0, vocabulary, (rows, prefix + suffix), dtype=np.int32
+    )
+    stretch = 5 * min(prefix, suffix) // 8
+    start = prefix + suffix // 4
+    tokens[::2, start : start + stretch] = tokens[::2, prefix - stretch : prefix]
     return tokens
 
 
-def reference(tokens: np.ndarray) -> np.ndarray:
+def reference(tokens: np.ndarray, border: int) -> np.ndarray:
     """Both measures [2, rows] by the package rouge-score."""
     scorer = RougeScorer(["rouge3", "rougeL"], tokenizer=Split())
-    texts = [[" ".join(map(str, half)) for half in np.split(row, 2)] for row in tokens]
+    texts = [[" ".join(map(str, part)) for part in np.split(row, [border])] for row in tokens]
     scores = [scorer.score(prefix, suffix) for prefix, suffix in texts]
     return np.array([[score[name].fmeasure for score in scores] for name in ("rouge3", "rougeL")])
 
 
-def timed(function: Callable, tokens: np.ndarray) -> tuple[np.ndarray, float]:
+def ours(tokens: np.ndarray, border: int) -> np.ndarray:
+    """Both measures [2, rows] by this project."""
+    return np.stack([rouge_3(tokens, border), rouge_l(tokens, border)])
+
+
+def timed(function: Callable, tokens: np.ndarray, border: int) -> tuple[np.ndarray, float]:
     """What `function` returns, and its seconds."""
     start = time.perf_counter()
-    return function(tokens), time.perf_counter() - start
+    return function(tokens, border), time.perf_counter() - start
 
 
 def main() -> None:
@@ -49,20 +58,23 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000, help="sequences for ours")
     parser.add_argument("--sample", type=int, default=5_000, help="of them, for rouge-score")
     parser.add_argument("--vocabulary", type=int, default=4096, help="token ids are below this")
-    given = parser.parse_args()
-    tokens = sequences(given.rows, given.vocabulary, seed=0)
-    ours, seconds = timed(lambda ids: np.stack([rouge_3(ids), rouge_l(ids)]), tokens)
+    parser.add_argument("--prefix", type=int, default=32, help="tokens")
+    parser.add_argument("--suffix", type=int, default=32, help="tokens")
+    options = parser.parse_args()
+    tokens = sequences(options.rows, options.prefix, options.suffix, options.vocabulary)
+    measures, seconds = timed(ours, tokens, options.prefix)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    sample = tokens[: given.sample]
-    theirs, sampled = timed(reference, sample)
-    extrapolated = sampled * given.rows / len(sample)
-    print(f"ours         {seconds:9.2f} s for {given.rows:,} sequences")
+    sample = tokens[: options.sample]
+    expected, sample_seconds = timed(reference, sample, options.prefix)
+    extrapolated = sample_seconds * options.rows / len(sample)
+    print(f"ours         {seconds:9.2f} s for {options.rows:,} sequences")
     print(f"peak memory  {memory:9.0f} MB, of which tokens {tokens.nbytes / 2**20:.0f}")
     print(
-        f"rouge-score  {extrapolated:9.0f} s, extrapolated from {sampled:.2f} s for {len(sample):,}"
+        f"rouge-score  {extrapolated:9.0f} s, extrapolated from {sample_seconds:.2f} s for "
+        f"{len(sample):,}"
     )
     print(f"ratio        {extrapolated / seconds:9.0f}")
-    print(f"equal bits on the sample: {np.array_equal(ours[:, : len(sample)], theirs)}")
+    print(f"equal bits on the sample: {np.array_equal(measures[:, : len(sample)], expected)}")
 
 
 if __name__ == "__main__":

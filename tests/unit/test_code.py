@@ -2,16 +2,14 @@
 
 import subprocess
 import sys
+from typing import get_args
 
 import numpy as np
 import pytest
 
-from guess_or_recall.features.code_magika import (
-    describe_detector,
-    has_code_label,
-    is_code,
-    load_detector,
-)
+from guess_or_recall.features.code_magika import has_code_label, magika_detector
+from guess_or_recall.features.detectors import DETECTORS
+from guess_or_recall.settings.features import Features
 
 PYTHON = """    def _eval_subs(self, old, new):
         if not old.is_Add:
@@ -38,35 +36,56 @@ every node has the same degree is called regular, and its spectrum is easy to co
 CODE, PROSE = [PYTHON, C, JAVASCRIPT], [NOVEL, LICENCE, MANUAL]
 
 
-def test_code_and_prose():
-    found = is_code([*CODE, *PROSE])
-    assert found.tolist() == [True] * len(CODE) + [False] * len(PROSE)
-    assert found.dtype == np.bool_
+@pytest.fixture(scope="module")
+def magika():
+    return magika_detector()
 
 
-def test_latex_preamble_is_code_whatever_the_detector_says():
+@pytest.fixture
+def is_code(magika):
+    return magika.is_code
+
+
+def test_params_name_just_the_detectors_of_the_table():
+    assert get_args(Features.model_fields["is_code"].annotation) == tuple(DETECTORS)
+
+
+def test_without_a_detector_nothing_is_code():
+    settings = Features(is_code="off", fasttext=None, templates="computed")
+    detector = DETECTORS[settings.is_code](settings)
+    assert detector.is_code([*CODE, *PROSE]).tolist() == [False] * 6
+    assert detector.description is None
+
+
+def test_code_and_prose(is_code):
+    answers = is_code([*CODE, *PROSE])
+    assert answers.tolist() == [True] * len(CODE) + [False] * len(PROSE)
+    assert answers.dtype == np.bool_
+
+
+def test_latex_preamble_is_code_whatever_the_detector_says(is_code):
     with_preamble = f"{NOVEL} \\usepackage{{amsmath}} {NOVEL}"
     without = f"{NOVEL} \\usepackage amsmath {NOVEL}"
-    assert not has_code_label(load_detector(), with_preamble)
+    assert not has_code_label(with_preamble, is_code.keywords["model"])
     assert is_code([with_preamble, without]).tolist() == [True, False]
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n" * 64, "x", "\ufffd" * 20, "é" * 3])
-def test_empty_blank_and_broken_texts_are_not_code(text):
+def test_empty_blank_and_broken_texts_are_not_code(is_code, text):
     assert is_code([text]).tolist() == [False]
 
 
-def test_no_texts():
+def test_no_texts(is_code):
     assert is_code([]).shape == (0,) and is_code([]).dtype == np.bool_
 
 
-def test_answers_do_not_depend_on_order():
+def test_answers_do_not_depend_on_order(is_code):
     texts = [*CODE, *PROSE]
     np.testing.assert_array_equal(is_code(texts[::-1])[::-1], is_code(texts))
 
 
-def test_detector_is_named():
-    described = describe_detector()
+def test_detector_is_named(magika):
+    described = magika.description
     assert described["name"] == "magika" and described["version"].count(".") == 2
 
 

@@ -8,11 +8,7 @@ import pytest
 
 from guess_or_recall.errors import UserError
 from guess_or_recall.features import code_fasttext
-from guess_or_recall.features.code_fasttext import (
-    describe_fasttext,
-    is_code_fasttext,
-    model_file,
-)
+from guess_or_recall.features.code_fasttext import fasttext_detector, model_file
 
 CODE, PROSE = "def f ( x ) : return x + 1", "the cat sat on the mat today"
 SMALL = (  # a model of four dimensions, trained on these two lines with fastText 0.9.2
@@ -36,10 +32,11 @@ def small(folder, label=b"Code"):
 def test_code_and_prose(tmp_path):
     path = small(tmp_path)
     texts = [CODE, PROSE, CODE.replace(" ", "\n\n"), f"{PROSE} \\usepackage{{tikz}}"]
-    assert is_code_fasttext(texts, path).tolist() == [True, False, True, True]
-    assert is_code_fasttext(texts, path).dtype == np.bool_
-    assert describe_fasttext(path)["model"] == "model.bin"
-    assert len(describe_fasttext(path)["sha256"]) == 64
+    detector = fasttext_detector(str(path))
+    assert detector.is_code(texts).tolist() == [True, False, True, True]
+    assert detector.is_code(texts).dtype == np.bool_
+    assert detector.description["model"] == "model.bin"
+    assert len(detector.description["sha256"]) == 64
 
 
 def test_files_that_do_not_serve(tmp_path, monkeypatch):
@@ -48,9 +45,9 @@ def test_files_that_do_not_serve(tmp_path, monkeypatch):
     assert model_file(str(small(tmp_path))) == tmp_path / "model.bin"
     (tmp_path / "odd.bin").write_bytes(b"no model")
     with pytest.raises(UserError, match=r"odd.bin' cannot be read \(.*wrong file format"):
-        is_code_fasttext([CODE], tmp_path / "odd.bin")
+        fasttext_detector(str(tmp_path / "odd.bin"))
     with pytest.raises(UserError, match=r"has no label Code .it has __label__"):
-        is_code_fasttext([CODE], small(tmp_path, b"Edoc"))
+        fasttext_detector(str(small(tmp_path, b"Edoc")))
 
     def offline(*_):
         raise ConnectionError("no route\nat all")

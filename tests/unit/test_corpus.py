@@ -1,4 +1,5 @@
 import json
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -7,20 +8,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guess_or_recall.corpus import duplicates
-from guess_or_recall.corpus.documents import file_documents
 from guess_or_recall.corpus.duplicates import count_duplicates
+from guess_or_recall.corpus.files import file_documents
 from guess_or_recall.corpus.packages import package_digests, package_documents
+from guess_or_recall.corpus.planting import plant
+from guess_or_recall.corpus.sources import SOURCES
 from guess_or_recall.corpus.tokenizer import encode, load_tokenizer, train_tokenizer
-from guess_or_recall.corpus.windows import cut, first_of_equal, plant, window_starts
+from guess_or_recall.corpus.windows import cut, first_of_equal, window_starts
 from guess_or_recall.errors import UserError
+from guess_or_recall.settings.sequences import Sequences
+
+
+def test_params_name_just_the_sources_of_the_table():
+    assert get_args(Sequences.model_fields["source"].annotation) == tuple(SOURCES)
+
+
+def runs_of(document, length):
+    return [list(document[start : start + length]) for start in range(len(document) - length + 1)]
 
 
 def naive_count(documents, suffix):
-    return sum(
-        list(document[start : start + 32]) == list(suffix)
-        for document in documents
-        for start in range(len(document) - 31)
-    )
+    runs = [run for document in documents for run in runs_of(document, len(suffix))]
+    return runs.count(list(suffix))
 
 
 @settings(deadline=None, max_examples=60)
@@ -28,17 +37,18 @@ def naive_count(documents, suffix):
     st.lists(st.integers(0, 90), min_size=1, max_size=6),
     st.integers(0, 2**32 - 1),
     st.sampled_from([40, 1 << 22]),
+    st.sampled_from([1, 2, 3, 16, 31, 32, 33, 50, 63]),
 )
-def test_duplicates_equal_a_naive_count(lengths, seed, chunk):
+def test_duplicates_equal_a_naive_count(lengths, seed, chunk, suffix):
     random = np.random.default_rng(seed)
     documents = [random.integers(0, 2, length).cumsum() // 40 for length in lengths]  # repetitive
     tokens = np.concatenate(documents).astype(np.int32)
-    runs = [document[s : s + 32] for document in documents for s in range(len(document) - 31)]
-    suffixes = np.array([*runs, np.arange(32)], np.int32)
+    runs = [run for document in documents for run in runs_of(document, suffix)]
+    suffixes = np.array([*runs, np.arange(100, 100 + suffix)], np.int32)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(duplicates, "CHUNK", chunk)
         counts = count_duplicates(tokens, np.cumsum(lengths), suffixes)
-    assert counts.tolist() == [naive_count(documents, suffix) for suffix in suffixes]
+    assert counts.tolist() == [naive_count(documents, run) for run in suffixes]
 
 
 def test_overlapping_occurrences_count_but_not_across_documents():
@@ -48,10 +58,11 @@ def test_overlapping_occurrences_count_but_not_across_documents():
 
 
 def test_windows_do_not_cross_documents_and_drop_tails():
-    starts = window_starts(np.array([130, 130, 193, 321]))
+    starts = window_starts(np.array([130, 130, 193, 321]), 64)
     assert starts.tolist() == [0, 64, 193, 257]
     tokens = np.arange(321, dtype=np.int32)
-    assert cut(tokens, starts)[2].tolist() == list(range(193, 257))
+    assert cut(tokens, starts, 64)[2].tolist() == list(range(193, 257))
+    assert window_starts(np.array([130, 130, 193, 321]), 48).tolist() == [0, 48, 130, 193, 241]
 
 
 def test_the_first_of_equal_windows():

@@ -16,10 +16,12 @@ import yaml
 
 from guess_or_recall.attention import studied as attention
 from guess_or_recall.attention.reading import read_pooled
-from guess_or_recall.corpus import semantic_filters
-from guess_or_recall.corpus.semantic_filters import find_files, first_of_ids, sorted_union
+from guess_or_recall.corpus.semantic_filters import files, rows, union
+from guess_or_recall.corpus.semantic_filters.data_set import PUBLISHED
+from guess_or_recall.corpus.semantic_filters.files import find_files
+from guess_or_recall.corpus.semantic_filters.union import first_of_ids, sorted_union
 from guess_or_recall.errors import UserError
-from guess_or_recall.features import columns as features
+from guess_or_recall.features import published as published_templates
 from guess_or_recall.features.templates import templates
 from guess_or_recall.io.files import content_hash, read_json, write_json
 from guess_or_recall.io.paths import MODEL
@@ -80,10 +82,10 @@ def study(workspace, monkeypatch):
 
     The pile has 60 ids; the memories 30, of which one stands there twice and 4 in the pile too.
     """
-    monkeypatch.setattr(semantic_filters, "PART", 16)
-    monkeypatch.setattr(semantic_filters, "ROWS", 5)
+    monkeypatch.setattr(union, "PART", 16)
+    monkeypatch.setattr(rows, "ROWS", 5)
     monkeypatch.setattr(published, "PART", 16)
-    monkeypatch.setattr(features, "COMPARED", 1)
+    monkeypatch.setattr(published_templates, "COMPARED", 1)
     new_model(vocabulary=60, layers=2, width=32, heads=4, length=64, seed=0).save_pretrained(
         workspace / "net"
     )
@@ -143,11 +145,11 @@ def test_union_of_pile_and_memories(study):
     assert len(expected.columns) == 27
     for name in ("sequence_id", "text", "sequence_duplicates"):
         assert found[name].tolist() == expected[name].tolist()
-    for name in semantic_filters.PUBLISHED:
+    for name in PUBLISHED:
         assert found[f"published_{name}"].tolist() == expected[name].tolist()
     assert found[["planted", "planted_copies", "document"]].isna().all(axis=None)
     file = pq.ParquetFile("data/sequences/sequences.parquet")
-    assert file.schema_arrow.equals(semantic_filters.SCHEMA)
+    assert file.schema_arrow.equals(rows.SCHEMA)
     assert file.num_row_groups == 6
     assert token_matrix(file.read()["tokens"]).tolist() == np.stack(expected["tokens"]).tolist()
     corpus = read_json(Path("data/sequences/corpus.json"))
@@ -296,7 +298,7 @@ def test_the_hub(study, monkeypatch):
         shutil.copytree(study, "cache/snapshots/abc123")
         return "cache/snapshots/abc123"
 
-    monkeypatch.setattr(semantic_filters, "snapshot_download", snapshot)
+    monkeypatch.setattr(files, "snapshot_download", snapshot)
     settle(sequences__semantic_filters={"path": None, "revision": "v1", "model": "70m"})
     sequences_stage.main()
     assert (asked["repository"], asked["revision"], asked["repo_type"]) == (
@@ -312,7 +314,7 @@ def test_the_hub(study, monkeypatch):
     def offline(*_, **__):
         raise Timeout("no route\nto the hub")
 
-    monkeypatch.setattr(semantic_filters, "snapshot_download", offline)
+    monkeypatch.setattr(files, "snapshot_download", offline)
     message = (
         r"at revision 'v1' cannot be fetched .*no route\).*set sequences.semantic_filters.path"
     )
@@ -326,7 +328,7 @@ def test_the_hub_is_asked_for_the_files_of_one_model():
     names = [f"data/{PILE}-00000-of-00002.parquet", f"{MEMORIES}.parquet", f"x/{PILE}/0.parquet"]
     others = [f"data/{split}_deduped_1.4b-0.parquet" for split in ("pile", "memories")]
     others += ["data/pile_duped_70m-0.parquet", "README.md"]
-    patterns = semantic_filters.patterns("70m")
+    patterns = files.patterns("70m")
     assert list(filter_repo_objects(names + others, allow_patterns=patterns)) == names
 
 

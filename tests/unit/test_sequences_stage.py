@@ -8,12 +8,12 @@ import pytest
 import yaml
 from rouge_score.rouge_scorer import _score_lcs
 
-from guess_or_recall.corpus import sequences as stage
+from guess_or_recall.corpus.tokenizer import load_tokenizer
 from guess_or_recall.errors import UserError
 from guess_or_recall.features.templates import templates
 from guess_or_recall.io.tables import token_matrix
 from guess_or_recall.settings.yaml import read_yaml
-from guess_or_recall.stages import sequences as sequences_stage
+from guess_or_recall.stages import sequences as stage
 from tests.conftest import ROOT
 
 COPIES = {2: 10, 7: 20}
@@ -43,7 +43,7 @@ def read(name):
 
 def test_planted_shown_and_studied(workspace):
     settle(workspace)
-    sequences_stage.main()
+    stage.main()
     frame, tokens = read("sequences")
     _, stream = read("stream")
     assert len(stream) == 500 + 2 * 3 + 2 * (2 * 10 + 7 * 20)
@@ -60,16 +60,16 @@ def test_planted_shown_and_studied(workspace):
     suffixes = [(stream[:, 32:] == row[32:]).all(axis=1).sum() for row in tokens]
     assert (frame.sequence_duplicates >= suffixes).all()  # a window may hold one at another place
     assert (frame.sequence_duplicates == suffixes).mean() > 0.9
-    tokenizer = stage.load_tokenizer(workspace / "data/sequences/tokenizer")
+    tokenizer = load_tokenizer(workspace / "data/sequences/tokenizer")
     assert frame.text.tolist() == [tokenizer.decode(row) for row in tokens]
 
 
 def test_what_is_studied_does_not_change_the_stream(workspace):
     settle(workspace)
-    sequences_stage.main()
+    stage.main()
     before = json.loads((workspace / "data/sequences/corpus.json").read_text())
     settle(workspace, studied={"background": 7})
-    sequences_stage.main()
+    stage.main()
     assert json.loads((workspace / "data/sequences/corpus.json").read_text()) == before
     assert len(read("sequences")[0]) == 7
 
@@ -80,7 +80,7 @@ def test_own_files_are_counted_over_all_documents(workspace):
     (workspace / "corpus").mkdir()
     (workspace / "corpus" / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
     settle(workspace, source="files", studied={"background": 50})
-    sequences_stage.main()
+    stage.main()
     frame, _ = read("sequences")
     assert frame.planted.isna().all()
     repeated = [text in line for text in frame.text]
@@ -104,5 +104,5 @@ def test_unfit_corpora_are_refused(workspace, changes, message):
     (workspace / "short" / "a.txt").write_text("too short")
     settle(workspace, **changes)
     with pytest.raises(UserError, match=message):
-        sequences_stage.main()
+        stage.main()
     assert not (workspace / "data" / "sequences").exists()

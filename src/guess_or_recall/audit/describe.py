@@ -8,17 +8,11 @@ from rich.table import Table
 from rich.text import Text
 
 from guess_or_recall.audit.examine import Examination
+from guess_or_recall.features.columns import COLUMNS
 from guess_or_recall.report.sequence import shown
 from guess_or_recall.report.tree import condition_text
 
-FEATURES = (
-    "sequence_duplicates",
-    "rouge_l",
-    "rouge_3",
-    "is_incrementing",
-    "is_repeating",
-    "is_code",
-)
+SHOWN = ("sequence_duplicates", *COLUMNS)
 
 
 def memorization(examination: Examination, prefix: int) -> str:
@@ -30,7 +24,7 @@ def memorization(examination: Examination, prefix: int) -> str:
 
 def features(examination: Examination) -> str:
     """The features in one line."""
-    return "  ".join(f"{name} {brief(examination.features[name])}" for name in FEATURES)
+    return "  ".join(f"{name} {brief(examination.features[name])}" for name in SHOWN)
 
 
 def brief(value: float | bool) -> str:

@@ -18,7 +18,8 @@ from guess_or_recall.audit.lookup import Subject
 from guess_or_recall.classifier.cnn import Cnn
 from guess_or_recall.classifier.saved import load_cnns
 from guess_or_recall.errors import UserError
-from guess_or_recall.features.columns import code_detector, compute_features
+from guess_or_recall.features.columns import features
+from guess_or_recall.features.detectors import DETECTORS
 from guess_or_recall.io import paths
 from guess_or_recall.io.tables import token_column
 from guess_or_recall.localization.delta import Pooled, deltas, square
@@ -92,9 +93,9 @@ def features_of(
         "tokens": token_column(subject.tokens),
         "text": pa.array([tokenizer.decode(subject.tokens[0].tolist())]),
     }
-    detect, _ = code_detector(params.features)
-    features = compute_features(pa.table(columns), detect).to_pandas()
-    return features.assign(
+    detector = DETECTORS[params.features.is_code](params.features)
+    table = features(pa.table(columns), params.sequences.prefix, detector)
+    return table.to_pandas().assign(
         sequence_duplicates=max(subject.duplicates or 1, 1), memorization_score=memorization_score
     )
 

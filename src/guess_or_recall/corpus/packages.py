@@ -4,21 +4,14 @@ import hashlib
 import importlib.metadata
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 
+from guess_or_recall.corpus.source import Document, Texts
 from guess_or_recall.errors import UserError
 
 SUFFIXES = {".py", ".md", ".rst", ".txt"}
 LEGAL = ("LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS")
-
-
-class Document(NamedTuple):
-    """A text that no sequence crosses the boundary of."""
-
-    name: str
-    text: str
 
 
 def distribution(package: str) -> importlib.metadata.Distribution:
@@ -28,17 +21,17 @@ def distribution(package: str) -> importlib.metadata.Distribution:
         UserError: it is not installed, or is compiled for a platform.
     """
     try:
-        found = importlib.metadata.distribution(package)
+        installed = importlib.metadata.distribution(package)
     except importlib.metadata.PackageNotFoundError:
         raise UserError(
             f"sequences.packages: '{package}' is not installed: pip install -r requirements.txt"
         ) from None
-    if "-none-any" not in (found.read_text("WHEEL") or ""):
+    if "-none-any" not in (installed.read_text("WHEEL") or ""):
         raise UserError(
             f"sequences.packages: '{package}' is not a pure-Python wheel, its text differs "
             "between platforms: choose another"
         )
-    return found
+    return installed
 
 
 def text_files(package: str) -> list[tuple[str, Path]]:
@@ -54,7 +47,12 @@ def text_files(package: str) -> list[tuple[str, Path]]:
 
 
 def package_documents(packages: list[str], manifest: list[dict]) -> Iterator[Document]:
-    """Read the documents of packages; append package, version, file, bytes, sha256 of each."""
+    """Stream the text files of packages as documents, package by package.
+
+    Args:
+        packages: names of installed distributions.
+        manifest: gets package, version, file, bytes and sha256 of each file.
+    """
     for package in sorted(packages):
         version = distribution(package).version
         for name, path in text_files(package):
@@ -78,3 +76,11 @@ def package_digests(manifest: list[dict]) -> dict[str, dict]:
             "sha256": hashlib.sha256(lines.encode()).hexdigest(),
         }
     return digests
+
+
+PACKAGES = Texts(
+    documents=lambda settings, manifest: package_documents(settings.packages, manifest),
+    files=lambda settings: [path for name in settings.packages for _, path in text_files(name)],
+    is_training_corpus=True,
+    describe=lambda manifest: {"packages": package_digests(manifest)},
+)

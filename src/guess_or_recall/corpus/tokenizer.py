@@ -3,15 +3,34 @@
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tqdm import tqdm
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+from guess_or_recall.corpus.source import Document
 from guess_or_recall.errors import UserError, first_line
 
 END_OF_TEXT = "<|endoftext|>"
+
+
+class TokenizedTexts(NamedTuple):
+    """The tokens of all documents, one after the other."""
+
+    tokens: Int[np.ndarray, " n"]
+    ends: Int[np.ndarray, " d"]  # where each document ends in `tokens`
+    names: list[str]
+
+
+def part_to_train_on(texts: list[str], megabytes: float, seed: int) -> Iterator[str]:
+    """A random part of the texts of at least so many million characters, in their order."""
+    order = np.random.default_rng(seed).permutation(len(texts))
+    characters = np.cumsum([len(texts[row]) for row in order])
+    part = order[: 1 + np.searchsorted(characters, megabytes * 1e6)]
+    return (texts[row] for row in np.sort(part))
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast:
@@ -64,3 +83,29 @@ def encode(
     while batch := list(islice(remaining, 64)):
         for encoding in backend.encode_batch_fast(batch, add_special_tokens=False):
             yield np.array(encoding.ids, np.int32)
+
+
+def tokenize(
+    tokenizer: PreTrainedTokenizerFast, documents: Iterable[Document], path: Path
+) -> TokenizedTexts:
+    """Tokenize documents into the file `path`, so that memory does not grow with the corpus."""
+    names: list[str] = []
+    lengths: list[int] = []
+
+    def texts() -> Iterator[str]:
+        for document in documents:
+            names.append(document.name)
+            yield document.text
+
+    with open(path, "wb") as stream:
+        for ids in tqdm(encode(tokenizer, texts()), desc="tokenizing", unit=" documents"):
+            stream.write(ids.tobytes())
+            lengths.append(len(ids))
+    tokens = np.memmap(path, np.int32, "r") if sum(lengths) else np.empty(0, np.int32)
+    return TokenizedTexts(tokens, np.cumsum(lengths, dtype=np.int64), names)
+
+
+def decode(tokenizer: PreTrainedTokenizerFast, windows: Int[np.ndarray, "n length"]) -> list[str]:
+    """The text of each window."""
+    backend = tokenizer.backend_tokenizer
+    return backend.decode_batch(windows.tolist(), skip_special_tokens=False)

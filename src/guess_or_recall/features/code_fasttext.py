@@ -7,6 +7,7 @@ whole; its quantized version (1.5 GB) serves too. Newlines are given to it as sp
 import hashlib
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,29 @@ from jaxtyping import Bool
 from tqdm import tqdm
 
 from guess_or_recall.errors import UserError, first_line
-from guess_or_recall.features.code_magika import LATEX_PREAMBLE
+from guess_or_recall.features.detector import LATEX_PREAMBLE, Detector
 
 REPOSITORY, FILE = "kenhktsui/code-natural-language-fasttext-classifier", "model.bin"
 CODE = "__label__Code"
 KEY = "features.fasttext"
+
+
+def fasttext_detector(path: str | None) -> Detector:
+    """Load the detector from the file `path`, or from the hub or its cache where it is None.
+
+    Raises:
+        UserError: fastText is not installed, there is no file, or it is no model of fastText, or
+            one without labels for code.
+    """
+    file = model_file(path)
+    model = load(file)
+    labels = model.predict("any", k=-1)[0]
+    if CODE not in labels:
+        raise UserError(f"{KEY}: '{file}' has no label Code (it has {', '.join(labels[:5])})")
+    with open(file, "rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    description = {"name": "fasttext", "model": file.name, "sha256": digest}
+    return Detector(partial(is_code, model=model), description)
 
 
 def model_file(path: str | None) -> Path:
@@ -49,28 +68,6 @@ def way_out() -> str:
     )
 
 
-def is_code_fasttext(texts: Sequence[str], path: Path) -> Bool[np.ndarray, " n"]:
-    r"""Say which texts are code: the model's first label is so, or they contain `\usepackage{`.
-
-    Raises:
-        UserError: fastText is not installed, or the file is no model of it, or one without labels
-            for code.
-    """
-    model = load(path)
-    known = model.predict("any", k=-1)[0]
-    if CODE not in known:
-        raise UserError(f"{KEY}: '{path}' has no label Code (it has {', '.join(known[:5])})")
-    progress = tqdm(texts, "code", unit=" texts", mininterval=1)
-    found = [LATEX_PREAMBLE in text or first_label(model, text) == CODE for text in progress]
-    return np.array(found, dtype=bool)
-
-
-def first_label(model, text: str) -> str:
-    """The likeliest label of a text; none of one without words."""
-    labels, _ = model.predict(re.sub("\n+", " ", text))
-    return labels[0] if labels else ""
-
-
 def load(path: Path):
     """The fastText model in a file."""
     try:
@@ -85,8 +82,14 @@ def load(path: Path):
         raise UserError(f"{KEY}: '{path}' cannot be read ({first_line(error)})") from None
 
 
-def describe_fasttext(path: Path) -> dict[str, str]:
-    """Name, file and hash of the model."""
-    with open(path, "rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return {"name": "fasttext", "model": path.name, "sha256": digest}
+def is_code(texts: Sequence[str], model) -> Bool[np.ndarray, " n"]:
+    r"""Say which texts are code: the model's first label is so, or they contain `\usepackage{`."""
+    progress = tqdm(texts, "code", unit=" texts", mininterval=1)
+    answers = [LATEX_PREAMBLE in text or first_label(text, model) == CODE for text in progress]
+    return np.array(answers, dtype=bool)
+
+
+def first_label(text: str, model) -> str:
+    """The likeliest label of a text; none of one without words."""
+    labels, _ = model.predict(re.sub("\n+", " ", text))
+    return labels[0] if labels else ""

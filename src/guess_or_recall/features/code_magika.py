@@ -13,47 +13,44 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool
 from tqdm import tqdm
 
+from guess_or_recall.features.detector import LATEX_PREAMBLE, Detector
+
 if TYPE_CHECKING:
     from magika import Magika
 
-LATEX_PREAMBLE = "\\usepackage{"
+
+def magika_detector() -> Detector:
+    """Load the detector (a quarter of a second, which only those who need it pay)."""
+    from magika import Magika, PredictionMode
+
+    model = Magika(prediction_mode=PredictionMode.MEDIUM_CONFIDENCE)
+    description = {
+        "name": "magika",
+        "version": importlib.metadata.version("magika"),
+        "model": model.get_model_name(),
+        "mode": "medium confidence",
+    }
+    return Detector(partial(is_code, model=model), description)
 
 
-def is_code(texts: Sequence[str]) -> Bool[np.ndarray, " n"]:
+def is_code(texts: Sequence[str], model: Magika) -> Bool[np.ndarray, " n"]:
     r"""Say which texts are code: magika says so, or they contain `\usepackage{`.
 
     Some 250 texts a second on two cores. One text a call is magika's fastest way: its batches
     go through files and Python lists, and are three times slower.
     """
-    detector = load_detector()
     progress = tqdm(texts, "code", unit=" texts", mininterval=1)
-    found = [LATEX_PREAMBLE in text or has_code_label(detector, text) for text in progress]
-    return np.array(found, dtype=bool)
+    answers = [LATEX_PREAMBLE in text or has_code_label(text, model) for text in progress]
+    return np.array(answers, dtype=bool)
 
 
-def has_code_label(detector: Magika, text: str) -> bool:
+def has_code_label(text: str, model: Magika) -> bool:
     """Ask magika for the content type of one text."""
-    return detector.identify_bytes(text.encode()).output.group == "code"
-
-
-def load_detector() -> Magika:
-    """Load magika's model (a quarter of a second, which only those who need it pay)."""
-    from magika import Magika, PredictionMode
-
-    return Magika(prediction_mode=PredictionMode.MEDIUM_CONFIDENCE)
-
-
-def describe_detector() -> dict[str, str]:
-    """Name, version, model and mode of the detector."""
-    return {
-        "name": "magika",
-        "version": importlib.metadata.version("magika"),
-        "model": load_detector().get_model_name(),
-        "mode": "medium confidence",
-    }
+    return model.identify_bytes(text.encode()).output.group == "code"

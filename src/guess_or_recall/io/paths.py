@@ -12,6 +12,7 @@ SEQUENCES = SEQUENCES_FOLDER / "sequences.parquet"
 STREAM = SEQUENCES_FOLDER / "stream.parquet"  # the training stream, window by window
 TOKENIZER = SEQUENCES_FOLDER / "tokenizer"
 CORPUS = SEQUENCES_FOLDER / "corpus.json"
+MANIFEST = SEQUENCES_FOLDER / "manifest.csv"  # every file of the corpus and its hash
 
 MODEL = DATA / "model"
 MODEL_POINTER = MODEL / "model.json"

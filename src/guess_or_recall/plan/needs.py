@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow.parquet as pq
 
-from guess_or_recall.corpus.semantic_filters import MEMORIES, PILE
+from guess_or_recall.corpus.semantic_filters.data_set import MEMORIES, PILE
 from guess_or_recall.io.paths import SEQUENCES
 from guess_or_recall.settings.params import Params
 from guess_or_recall.taxonomy.candidates import TABLES, candidates

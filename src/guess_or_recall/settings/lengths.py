@@ -20,3 +20,6 @@ class LengthSettings(Part):
     """The lengths, as a stage reads them that reads nothing else of `sequences`."""
 
     sequences: Lengths
+
+
+SEMANTIC_FILTERS = Lengths(prefix=32, suffix=32)  # of the published sequences

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from guess_or_recall.settings.lengths import Lengths
+from guess_or_recall.settings.lengths import SEMANTIC_FILTERS, Lengths
 from guess_or_recall.settings.section import Part, Section
 from guess_or_recall.settings.values import Count, Number, Seed, Unit, low_to_high
 
@@ -63,11 +63,13 @@ class Sequences(Lengths, Section):
 
     @model_validator(mode="after")
     def the_data_set_has_its_lengths(self) -> "Sequences":
-        """The published sequences are 32 + 32 tokens."""
-        if self.source == "semantic-filters" and (self.prefix, self.suffix) != (32, 32):
+        """Refuse other lengths than those of the published sequences."""
+        prefix, suffix = SEMANTIC_FILTERS.prefix, SEMANTIC_FILTERS.suffix
+        if self.source == "semantic-filters" and (self.prefix, self.suffix) != (prefix, suffix):
             raise ValueError(
                 f"prefix = {self.prefix}, suffix = {self.suffix}: the sequences of "
-                "semantic-filters have a prefix of 32 tokens and a suffix of 32: set both to 32"
+                f"semantic-filters have a prefix of {prefix} tokens and a suffix of {suffix}: "
+                "set both so"
             )
         return self
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from guess_or_recall.corpus.packages import Document
+from guess_or_recall.corpus.source import Document, Texts
 from guess_or_recall.errors import UserError
 
 SUFFIXES = (".txt", ".jsonl", ".parquet")
@@ -19,10 +19,10 @@ def corpus_files(path: Path) -> list[Path]:
     if not path.exists():
         raise UserError(f"sequences.files.path: '{path}' does not exist")
     candidates = sorted(path.rglob("*")) if path.is_dir() else [path]
-    found = [file for file in candidates if file.suffix in SUFFIXES]
-    if not found:
+    files = [file for file in candidates if file.suffix in SUFFIXES]
+    if not files:
         raise UserError(f"sequences.files.path: '{path}' holds no {', '.join(SUFFIXES)} file")
-    return found
+    return files
 
 
 def file_documents(path: Path, text: str, manifest: list[dict]) -> Iterator[Document]:
@@ -69,17 +69,27 @@ def read_jsonl(file: Path, text: str) -> Iterator[Document]:
 def read_parquet(file: Path, text: str) -> Iterator[Document]:
     """One document a row, read in batches."""
     try:
-        opened = pq.ParquetFile(file)
+        table = pq.ParquetFile(file)
     except pa.ArrowInvalid as error:
         raise UserError(f"{file}: not a parquet file ({error})") from None
-    if text not in opened.schema_arrow.names:
-        names = ", ".join(opened.schema_arrow.names)
+    if text not in table.schema_arrow.names:
+        names = ", ".join(table.schema_arrow.names)
         raise UserError(f"{file}: no column '{text}' (sequences.files.text); it has {names}")
-    kind = opened.schema_arrow.field(text).type
+    kind = table.schema_arrow.field(text).type
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         raise UserError(f"{file}: column '{text}' is {kind}, not string")
     row = 0
-    for batch in opened.iter_batches(batch_size=1024, columns=[text]):
+    for batch in table.iter_batches(batch_size=1024, columns=[text]):
         for content in batch.column(0).to_pylist():
             row += 1
             yield Document(f"{file.name}:{row}", content or "")
+
+
+FILES = Texts(
+    documents=lambda settings, manifest: file_documents(
+        Path(settings.files.path), settings.files.text, manifest
+    ),
+    files=lambda settings: corpus_files(Path(settings.files.path)),
+    is_training_corpus=False,
+    describe=lambda manifest: {},
+)

@@ -1,0 +1,1 @@
+"""The paper's data set `usvsnsp/semantic-filters` as a source of sequences."""
