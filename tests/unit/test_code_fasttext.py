@@ -35,6 +35,7 @@ def test_code_and_prose(tmp_path):
     detector = fasttext_detector(str(path))
     assert detector.is_code(texts).tolist() == [True, False, True, True]
     assert detector.is_code(texts).dtype == np.bool_
+    assert detector.description is not None
     assert detector.description["model"] == "model.bin"
     assert len(detector.description["sha256"]) == 64
 
