@@ -8,7 +8,8 @@ from xml.etree import ElementTree
 import pytest
 
 from guess_or_recall.cli import COMMANDS, load
-from guess_or_recall.report.overview import DARK, LIGHT, overview
+from guess_or_recall.report.overview import overview
+from guess_or_recall.report.svg import DARK, LIGHT
 from guess_or_recall.settings.params import Params
 from guess_or_recall.settings.profiles import overlay
 from guess_or_recall.settings.section import checked
