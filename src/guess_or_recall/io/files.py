@@ -71,7 +71,8 @@ def content_hash(*paths: Path) -> str:
 def publish(folder: Path, output: Path) -> None:
     """Move a finished folder to `output`, replacing what stands there."""
     output.parent.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(output, ignore_errors=True)
+    if output.exists():
+        shutil.rmtree(output)  # what stays would take the new folder in
     shutil.move(folder, output)
 
 

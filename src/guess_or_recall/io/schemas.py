@@ -17,6 +17,7 @@ LABELS = pa.schema(
         "part": pa.string(),  # train or eval
     }
 )
+PLANTED = pa.schema({"planted": pa.string()})  # of sequences.parquet
 POOL = pa.schema({"sequence_id": pa.int64(), "gallery": pa.bool_()})
 
 PUBLISHED = {  # what the paper's data set says of a sequence, for other stages to take over

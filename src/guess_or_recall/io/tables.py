@@ -58,21 +58,25 @@ def read_rows(path: Path, schema: pa.Schema, ids: Int[np.ndarray, " n"]) -> pa.T
     return pa.concat_tables(found) if found else schema.empty_table()
 
 
-def check_columns(path: Path, schema: pa.Schema) -> None:
-    """Raise UserError where a parquet file lacks a column of `schema`, or has another type."""
+def read_schema(path: Path) -> pa.Schema:
+    """Read the columns of a parquet file; UserError where it is missing or damaged."""
     try:
-        found = pq.read_schema(existing(path))
+        return pq.read_schema(existing(path))
     except pa.ArrowInvalid as error:
         raise UserError(
             f"{path} is damaged ({error}): `dvc checkout --force` restores it"
         ) from None
+
+
+def check_columns(path: Path, schema: pa.Schema) -> None:
+    """Raise UserError where a parquet file lacks a column of `schema`, or has another type."""
+    stored = read_schema(path)
     for field in schema:
-        if field.name not in found.names:
-            raise UserError(f"{path}: no column '{field.name}' (it has {', '.join(found.names)})")
-        if found.field(field.name).type != field.type:
-            raise UserError(
-                f"{path}: column '{field.name}' is {found.field(field.name).type}, not {field.type}"
-            )
+        if field.name not in stored.names:
+            raise UserError(f"{path}: no column '{field.name}' (it has {', '.join(stored.names)})")
+        kind = stored.field(field.name).type
+        if kind != field.type:
+            raise UserError(f"{path}: column '{field.name}' is {kind}, not {field.type}")
 
 
 def token_column(tokens: Int[np.ndarray, "n length"]) -> pa.FixedSizeListArray:

@@ -9,9 +9,9 @@ import pyarrow as pa
 from jaxtyping import Int64
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.io import paths
+from guess_or_recall.io import paths, schemas
 from guess_or_recall.io.schemas import PERPLEXITIES, SEQUENCE_ID
-from guess_or_recall.io.tables import read_table
+from guess_or_recall.io.tables import read_schema, read_table
 
 BOOLEANS = ("is_incrementing", "is_repeating", "is_code")
 TABLES = {
@@ -47,19 +47,37 @@ def candidates(root: Path = Path()) -> pd.DataFrame:
     Raises:
         UserError: the tables of sequences, score and features are not about the same sequences.
     """
-    key = {"sequence_id": pa.int64()}
     frames = [
-        read_table(root / path, pa.schema(key | columns)).to_pandas()
+        read_table(root / path, pa.schema([*SEQUENCE_ID, *columns.items()])).to_pandas()
         for path, columns in TABLES.items()
     ]
+    frames.append(further_features(root / paths.FEATURES))
     ids = frames[0].pop("sequence_id")
     assert ids.is_monotonic_increasing and ids.is_unique
-    for path, frame in zip(list(TABLES)[1:], frames[1:], strict=True):
+    for path, frame in zip([*TABLES, paths.FEATURES][1:], frames[1:], strict=True):
         if not frame.pop("sequence_id").equals(ids):
             raise UserError(f"{path} is not about the sequences of {paths.SEQUENCES}: dvc repro")
     return pd.concat([ids, *frames], axis=1)
 
 
+def further_features(path: Path) -> pd.DataFrame:
+    """Read the columns that features.parquet has beyond those that the 20 trees name."""
+    further = [
+        field
+        for field in read_schema(path)
+        if field.name not in TABLES[paths.FEATURES] and is_usable(field.type)
+    ]
+    columns = {field.name: field for field in [*SEQUENCE_ID, *further]}
+    return read_table(path, pa.schema(list(columns.values()))).to_pandas()
+
+
+def is_usable(kind: pa.DataType) -> bool:
+    """Whether an expression may name a column of a type: truth values and numbers."""
+    return any(
+        check(kind) for check in (pa.types.is_boolean, pa.types.is_floating, pa.types.is_integer)
+    )
+
+
 def planted_kinds() -> pd.Series:
     """Read how every sequence was planted in the training stream; null where that is unknown."""
-    return read_table(paths.SEQUENCES, pa.schema({"planted": pa.string()}))["planted"].to_pandas()
+    return read_table(paths.SEQUENCES, schemas.PLANTED)["planted"].to_pandas()

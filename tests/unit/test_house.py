@@ -1,0 +1,110 @@
+"""The shape of the house: sizes, who may import whom, and one place for each thing."""
+
+import ast
+import re
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+PACKAGE = ROOT / "src" / "guess_or_recall"
+FILES = sorted(PACKAGE.rglob("*.py"))
+OPERATE = {"stages", "commands", "cli"}  # what a user runs; the rooms do not know it
+FORBIDDEN = {  # room -> rooms that it must not import
+    "model": {"attention", "classifier", "taxonomy", "localization", "report", "sweep"},
+    "attention": {"taxonomy", "classifier", "localization", "report", "sweep"},
+    "classifier": {"taxonomy", "localization", "sweep"},
+    "features": {"model", "attention", "taxonomy", "classifier", "report"},
+    "statistics": {"model", "attention", "taxonomy", "classifier", "report", "sweep"},
+    "io": {"model", "attention", "taxonomy", "classifier", "report", "sweep", "corpus", "features"},
+}
+
+
+def room_of(file: Path) -> str:
+    return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports_of(file: Path) -> set[Path]:
+    """Files of the package that a file imports, also inside functions."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE.name):
+            names |= {f"{node.module}", *(f"{node.module}.{alias.name}" for alias in node.names)}
+    paths = {PACKAGE.parent / f"{name.replace('.', '/')}.py" for name in names}
+    return {path for path in paths if path.exists()}
+
+
+def functions_of(file: Path) -> list[ast.FunctionDef]:
+    return [
+        node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.FunctionDef)
+    ]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_files_and_functions_are_short(file):
+    most = 60 if room_of(file) == "stages" else 250
+    assert len(file.read_text().splitlines()) <= most
+    for function in functions_of(file):
+        lines = (function.end_lineno or 0) - function.lineno + 1
+        assert lines <= 50, f"{function.name}: {lines} lines"
+        given = function.args
+        parameters = [
+            argument.arg
+            for argument in (*given.posonlyargs, *given.args, *given.kwonlyargs)
+            if argument.arg not in ("self", "cls")
+        ]
+        is_command = room_of(file) == "commands" and function.name == "main"  # its command line
+        assert len(parameters) <= 7 or is_command, f"{function.name}: {parameters}"
+
+
+def test_rooms_import_neither_stages_nor_commands():
+    found = [
+        (str(file.relative_to(PACKAGE)), str(target.relative_to(PACKAGE)))
+        for file in FILES
+        for target in imports_of(file)
+        if room_of(target) in OPERATE and room_of(file) != room_of(target)
+    ]
+    assert not found
+
+
+def test_nobody_imports_a_stage():
+    assert not [
+        file for file in FILES for target in imports_of(file) if room_of(target) == "stages"
+    ]
+
+
+@pytest.mark.parametrize("room", FORBIDDEN)
+def test_a_room_does_not_know_what_is_none_of_its_business(room):
+    found = [
+        (str(file.relative_to(PACKAGE)), str(target.relative_to(PACKAGE)))
+        for file in (PACKAGE / room).rglob("*.py")
+        for target in imports_of(file)
+        if room_of(target) in FORBIDDEN[room]
+    ]
+    assert not found
+
+
+def test_imports_run_in_no_circle():
+    try:
+        order = list(TopologicalSorter({file: imports_of(file) for file in FILES}).static_order())
+    except CycleError as error:
+        pytest.fail(str(error))
+    assert len(order) >= len(FILES)
+
+
+def test_paths_and_schemas_stand_in_one_place():
+    """Literal paths below data/ and metrics/ in io/paths.py, columns of tables in io/schemas.py."""
+    literal = re.compile(r"""Path\(\s*["'](data|metrics|figures|results)\b""")
+    places = {str(file.relative_to(PACKAGE)) for file in FILES if literal.search(file.read_text())}
+    assert places <= {"io/paths.py"}
+    declared = re.compile(r"""pa\.schema\(\s*[{\[]\s*\(?["']""")
+    schemas = {
+        str(file.relative_to(PACKAGE)) for file in FILES if declared.search(file.read_text())
+    }
+    assert schemas <= {"io/schemas.py"}
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 130
