@@ -5,14 +5,11 @@ delta_maps and delta_profile, of the classes that the file has.
 """
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from matplotlib.figure import Figure
 
-from guess_or_recall.attention.gallery import read_gallery
 from guess_or_recall.attention.subset import Subset, read_subset
 from guess_or_recall.classifier.cnn import Cnn
 from guess_or_recall.classifier.saved import load_cnns
@@ -20,11 +17,8 @@ from guess_or_recall.commands._options import Out
 from guess_or_recall.device import device
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.paths import RESULTS, TRAIN
-from guess_or_recall.localization.delta import deltas_in
-from guess_or_recall.localization.profiles import class_profiles
-from guess_or_recall.report.delta import delta_maps, delta_profile
-from guess_or_recall.report.gallery import attention_gallery
 from guess_or_recall.report.style import save
+from guess_or_recall.report.subset import figures
 from guess_or_recall.settings.params import Params, read_params
 from guess_or_recall.taxonomy.variants import current_variant
 
@@ -82,20 +76,3 @@ def note_variant(path: Path, subset: Subset, params: Params) -> None:
             f"{TRAIN} may be of another variant than its classes",
             file=sys.stderr,
         )
-
-
-def figures(
-    path: Path, subset: Subset, cnns: list[Cnn], params: Params
-) -> Iterator[tuple[str, Figure]]:
-    """The figures that need attention, of the classes that have sequences."""
-    labels, classes, prefix = subset.label, subset.classes, params.sequences.prefix
-    delta = deltas_in(path, subset.sequence_id, cnns, labels, params.localize)
-    sequence_ids, attention, _ = read_gallery(path)
-    yield (
-        "attention_gallery",
-        attention_gallery(attention, labels, sequence_ids, classes, prefix),
-    )
-    yield "delta_maps", delta_maps(delta.maps, classes, prefix)
-    resampling = params.localize.bootstrap, params.seed
-    table = class_profiles(delta.profiles, labels, classes, *resampling)
-    yield "delta_profile", delta_profile(table, classes)

@@ -1,0 +1,32 @@
+"""The figures that need attention, of the sequences of a subset (`gor draw`)."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from guess_or_recall.attention.gallery import read_gallery
+from guess_or_recall.attention.subset import Subset
+from guess_or_recall.classifier.cnn import Cnn
+from guess_or_recall.localization.delta import deltas_in
+from guess_or_recall.localization.profiles import class_profiles
+from guess_or_recall.report.delta import delta_maps, delta_profile
+from guess_or_recall.report.gallery import attention_gallery
+from guess_or_recall.settings.params import Params
+
+
+def figures(
+    path: Path, subset: Subset, cnns: list[Cnn], params: Params
+) -> Iterator[tuple[str, Figure]]:
+    """The figures that need attention, of the classes that have sequences."""
+    labels, classes, prefix = subset.label, subset.classes, params.sequences.prefix
+    delta = deltas_in(path, subset.sequence_id, cnns, labels, params.localize)
+    sequence_ids, attention, _ = read_gallery(path)
+    yield (
+        "attention_gallery",
+        attention_gallery(attention, labels, sequence_ids, classes, prefix),
+    )
+    yield "delta_maps", delta_maps(delta.maps, classes, prefix)
+    resampling = params.localize.bootstrap, params.seed
+    table = class_profiles(delta.profiles, labels, classes, *resampling)
+    yield "delta_profile", delta_profile(table, classes)
