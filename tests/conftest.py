@@ -18,6 +18,10 @@ install_import_hook("guess_or_recall", CHECKER)
 
 ROOT = Path(__file__).parents[1]
 os.environ["PYTHONPATH"] = str(ROOT / "src")  # for the processes that tests start
+# A thread for each worker of pytest and for each process that a test starts: on as many cores as
+# workers, more of them only wait for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # as src/run.py sets it
 # Programs that are started in the background ignore Ctrl-C, and all that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
