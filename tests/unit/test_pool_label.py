@@ -372,6 +372,21 @@ def test_a_bad_expression_stops_the_pool(workspace):
         pool_stage.main()
 
 
+def test_every_column_of_features_may_be_named(workspace):
+    content = tables()
+    content["features"]["is_shouting"] = np.arange(ROWS) % 3 == 0
+    write_tables(content)
+    nodes = {"shouting": "is_shouting"}
+    write_params(taxonomies={"mine": {"nodes": nodes}}, taxonomy="mine", pool__taxonomies=["mine"])
+    pool_stage.main()
+    label_stage.main()
+    shouting = set(content["features"]["sequence_id"][::3])
+    labels = read("data/label/labels.parquet").query("label > 0")
+    assert set(labels["class_name"]) == {"shouting", "others"}
+    is_shouting = labels["sequence_id"].isin(shouting)
+    assert ((labels["class_name"] == "shouting") == is_shouting).all()
+
+
 def test_missing_inputs(workspace):
     with pytest.raises(UserError, match=r"pool.parquet is missing: make it with `dvc repro`"):
         label_stage.main()

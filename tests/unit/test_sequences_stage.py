@@ -41,23 +41,25 @@ def read(name):
     return table.to_pandas(), token_matrix(table["tokens"])
 
 
-def test_planted_shown_and_studied(workspace):
-    settle(workspace)
+@pytest.mark.parametrize(("prefix", "suffix"), [(32, 32), (21, 12)])
+def test_planted_shown_and_studied(workspace, prefix, suffix):
+    settle(workspace, prefix=prefix, suffix=suffix)
     stage.main()
     frame, tokens = read("sequences")
     _, stream = read("stream")
+    assert stream.shape[1] == tokens.shape[1] == prefix + suffix
     assert len(stream) == 500 + 2 * 3 + 2 * (2 * 10 + 7 * 20)
     assert frame.planted.value_counts().to_dict() == {
         "background": 100, "similar": 30, "distinct": 25, "template": 2,
     }  # fmt: skip
     for kind, low, high in (("distinct", 0.0, 0.4), ("similar", 0.5, 1.01)):
         for row in tokens[frame.planted == kind]:
-            precise = _score_lcs(list(row[:32]), list(row[32:])).fmeasure
+            precise = _score_lcs(list(row[:prefix]), list(row[prefix:])).fmeasure
             assert low <= precise < high
     assert np.logical_or(*templates(frame.text[frame.planted == "template"].tolist())).all()
     shown = [(stream == row).all(axis=1).sum() for row in tokens]
     assert (np.array(shown) >= frame.planted_copies).all()
-    suffixes = [(stream[:, 32:] == row[32:]).all(axis=1).sum() for row in tokens]
+    suffixes = [(stream[:, prefix:] == row[prefix:]).all(axis=1).sum() for row in tokens]
     assert (frame.sequence_duplicates >= suffixes).all()  # a window may hold one at another place
     assert (frame.sequence_duplicates == suffixes).mean() > 0.9
     tokenizer = load_tokenizer(workspace / "data/sequences/tokenizer")
