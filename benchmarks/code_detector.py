@@ -1,4 +1,4 @@
-"""How well code is told from prose on 64-token snippets: `python benchmarks/code_detector.py`.
+"""How well code is told from prose on short snippets: `python benchmarks/code_detector.py`.
 
 The truth is known by construction. Code: stretches of the .py files of installed packages after
 comments and docstrings are blanked out. Prose: stretches of docstrings of those files, and of the
@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
-from guess_or_recall.features.code_magika import is_code
+from guess_or_recall.features.code_magika import magika_detector
 
 PACKAGES = ("networkx", "sympy", "transformers", "pydantic", "pygments", "dvc", "mpmath", "seaborn")
 PROSE = re.compile(r"\.(md|rst)$|(METADATA|LICENSE|COPYING|NOTICE)[^/]*$", re.IGNORECASE)
@@ -39,36 +39,40 @@ def main() -> None:
     parser.add_argument("--characters", type=int, default=200, help="of a snippet")
     parser.add_argument("--packages", nargs="+", default=PACKAGES, help="installed, to cut from")
     parser.add_argument("--show", type=int, default=0, help="wrongly judged snippets to print")
-    given = parser.parse_args()
-    sources = shuffled(given.packages, lambda name: name.endswith(".py"))
+    options = parser.parse_args()
+    sources = shuffled(options.packages, lambda name: name.endswith(".py"))
     documents = shuffled(everything_installed(), PROSE.search)
     groups = {
-        "code": snippets(map(code_of, sources), given.snippets, given.characters),
-        "docstring": snippets(map(docstrings_of, sources), given.snippets // 2, given.characters),
-        "document": snippets(map(document_of, documents), given.snippets // 2, given.characters),
+        "code": snippets(map(code_of, sources), options.snippets, options.characters),
+        "docstring": snippets(
+            map(docstrings_of, sources), options.snippets // 2, options.characters
+        ),
+        "document": snippets(
+            map(document_of, documents), options.snippets // 2, options.characters
+        ),
     }
     texts = [text for group in groups.values() for text in group]
     kinds = np.repeat(list(groups), [len(group) for group in groups.values()])
     start = time.perf_counter()
-    found = is_code(texts)
-    report(found, kinds, time.perf_counter() - start)
-    wrong = np.flatnonzero(found != (kinds == "code"))
-    for i in random.Random(0).sample(list(wrong), min(given.show, len(wrong))):
-        print(f"--- {kinds[i]} taken for {'code' if found[i] else 'prose'}\n{texts[i]}")
+    answers = magika_detector().is_code(texts)
+    report(answers, kinds, time.perf_counter() - start)
+    wrong = np.flatnonzero(answers != (kinds == "code"))
+    for i in random.Random(0).sample(list(wrong), min(options.show, len(wrong))):
+        print(f"--- {kinds[i]} taken for {'code' if answers[i] else 'prose'}\n{texts[i]}")
 
 
 def everything_installed() -> list[str]:
     """Names of all installed distributions."""
-    return sorted({found.name for found in importlib.metadata.distributions()})
+    return sorted({package.name for package in importlib.metadata.distributions()})
 
 
 def shuffled(packages: Iterable[str], chosen: Callable[[str], object]) -> list[Path]:
     """Files of installed packages whose names are chosen, in a fixed random order."""
     files = [file for package in packages for file in importlib.metadata.files(package) or []]
-    found = [Path(str(file.locate())) for file in files if chosen(str(file))]
-    found = [path for path in found if path.exists()]
-    random.Random(0).shuffle(found)
-    return found
+    paths = [Path(str(file.locate())) for file in files if chosen(str(file))]
+    paths = [path for path in paths if path.exists()]
+    random.Random(0).shuffle(paths)
+    return paths
 
 
 def code_of(path: Path) -> str:
@@ -135,32 +139,32 @@ def prose(text: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", NOT_PROSE.sub("", FENCED.sub("", text)))
 
 
-def snippets(texts: Iterable[str], wanted: int, characters: int) -> list[str]:
+def snippets(texts: Iterable[str], count: int, characters: int) -> list[str]:
     """Cut up to three snippets from each text, at random places, until there are enough."""
-    draw, found = random.Random(1), {}  # a dictionary: licences repeat
+    draw, cut = random.Random(1), {}  # a dictionary: licences repeat
     for text in texts:
         for _ in range(min(3, len(text) // (2 * characters))):
             start = draw.randrange(len(text) - characters)
-            found[text[start : start + characters]] = None
-        if len(found) >= wanted:
+            cut[text[start : start + characters]] = None
+        if len(cut) >= count:
             break
-    return list(found)[:wanted]
+    return list(cut)[:count]
 
 
-def report(found: np.ndarray, kinds: np.ndarray, seconds: float) -> None:
+def report(answers: np.ndarray, kinds: np.ndarray, seconds: float) -> None:
     """Print counts, precision, recall, F1 and speed."""
     truth = kinds == "code"
-    hits = int((found & truth).sum())
-    precision, recall = hits / max(found.sum(), 1), hits / truth.sum()
+    hits = int((answers & truth).sum())
+    precision, recall = hits / max(answers.sum(), 1), hits / truth.sum()
     for kind in dict.fromkeys(kinds):
-        of_kind = found[kinds == kind]
+        of_kind = answers[kinds == kind]
         print(
             f"{kind:<10} {of_kind.sum():5} of {len(of_kind):5} judged code ({of_kind.mean():.3f})"
         )
     print(f"precision  {precision:.3f}")
     print(f"recall     {recall:.3f}")
     print(f"F1         {2 * precision * recall / max(precision + recall, 1e-9):.3f}")
-    print(f"speed      {len(found) / seconds:.0f} texts/s ({seconds:.1f} s with loading)")
+    print(f"speed      {len(answers) / seconds:.0f} texts/s ({seconds:.1f} s with loading)")
 
 
 if __name__ == "__main__":

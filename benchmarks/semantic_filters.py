@@ -1,7 +1,7 @@
 """The paper's data set at its size, without a GPU: `python benchmarks/semantic_filters.py`.
 
 Makes so many rows in its schema (random tokens and words), then runs the stages `sequences`,
-`score` (published), `features` and `pool` on them in a folder of its own, each as a process:
+`score` (published), `features` and `pool` on them in a folder of its own, every one a process:
 seconds, and the most memory that a stage took.
 """
 
@@ -72,16 +72,16 @@ def run(folder: Path, stage: str) -> tuple[float, float]:
 
 def main() -> None:
     """Print a line of JSON a stage."""
-    given = argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    given.add_argument("--pile", type=int, default=5_000_000, help="rows (the paper: 5,000,000)")
-    given.add_argument("--memories", type=int, default=1_800_000, help="rows of memories")
-    asked = given.parse_args()
+    parser.add_argument("--pile", type=int, default=5_000_000, help="rows (the paper: 5,000,000)")
+    parser.add_argument("--memories", type=int, default=1_800_000, help="rows of memories")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=ROOT / ".scratch") as name:
         folder = Path(name)
         (folder / "filters").mkdir()
-        make(folder / "filters", asked.pile, asked.memories)
+        make(folder / "filters", options.pile, options.memories)
         params = yaml.safe_load((ROOT / "params.yaml").read_text())
         params["sequences"] |= {"source": "semantic-filters"}
         params["sequences"]["semantic_filters"] = {
