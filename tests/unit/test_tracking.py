@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from guess_or_recall.report import tracking
+from guess_or_recall.tracking import curves
 from tests.conftest import line_of
 
-SOURCE = str(Path(tracking.__file__).parents[2])
+SOURCE = str(Path(curves.__file__).parents[2])
 ROW = {"cnn": "k6-f10-mean", "epoch": 1, "train_loss": 1.5, "min_f1": 0.25}
 START = f"""
 import sys, time
 sys.path.insert(0, {SOURCE!r})
 from pathlib import Path
-from guess_or_recall.report.tracking import Run, tracked
+from guess_or_recall.tracking.curves import Run, tracked
 ROW = {ROW!r}
 """
 
@@ -58,7 +58,7 @@ def inspect(path, *options):
 
 
 def test_curves():
-    assert tracking.curves(ROW) == {
+    assert curves.curves(ROW) == {
         "epoch": 1,
         "k6-f10-mean/train_loss": 1.5,
         "k6-f10-mean/min_f1": 0.25,
@@ -183,6 +183,6 @@ assert "wandb" not in sys.modules
 
 def test_sigterm_handler_is_given_back():
     before = signal.getsignal(signal.SIGTERM)
-    with tracking.ended_by_sigterm():
+    with curves.ended_by_sigterm():
         assert signal.getsignal(signal.SIGTERM) != before
     assert signal.getsignal(signal.SIGTERM) == before

@@ -29,11 +29,11 @@ from guess_or_recall.io import paths
 from guess_or_recall.io.files import content_hash
 from guess_or_recall.io.schemas import LABELS
 from guess_or_recall.io.tables import write_table
-from guess_or_recall.report import runs
 from guess_or_recall.settings.params import parse_params, read_params
 from guess_or_recall.settings.yaml import read_yaml
 from guess_or_recall.stages import evaluate as evaluate_stage
 from guess_or_recall.stages import train as train_stage
+from guess_or_recall.tracking import runs
 from tests.unit.test_tracking import group_of, inspect
 
 ROOT = Path(__file__).parents[2]
@@ -226,7 +226,7 @@ def test_curves_are_reported_again_as_the_same_run_of_a_group(workspace):
     code = """
 import sys
 from guess_or_recall.settings.params import read_params
-from guess_or_recall.report import runs
+from guess_or_recall.tracking import runs
 from guess_or_recall.stages import train
 params = read_params().model_copy(update={"taxonomy": "recite", "delta": int(sys.argv[1])})
 params = params.model_copy(update={"train": params.train.model_copy(update={"wandb": "offline"})})

@@ -5,8 +5,8 @@ run of the same training is replaced. WANDB_RUN_GROUP groups runs; `train.wandb`
 whether they are offline or online.
 """
 
-from guess_or_recall.report.runs import report_again
 from guess_or_recall.settings.params import read_params
+from guess_or_recall.tracking.runs import report_again
 
 
 def main() -> None:

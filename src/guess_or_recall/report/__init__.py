@@ -1,1 +1,1 @@
-"""Figures and tables, and the copy of the curves in wandb."""
+"""Figures and tables."""

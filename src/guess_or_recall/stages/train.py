@@ -10,10 +10,10 @@ from guess_or_recall.attention.reading import read_pooled
 from guess_or_recall.classifier.result import Work, origin, trained
 from guess_or_recall.io import paths
 from guess_or_recall.io.files import publish
-from guess_or_recall.report.runs import reporting
 from guess_or_recall.settings.section import read_settings
 from guess_or_recall.settings.train import TrainSettings
 from guess_or_recall.taxonomy.labels import read_labels
+from guess_or_recall.tracking.runs import reporting
 
 
 def main() -> None:

@@ -25,7 +25,6 @@ from guess_or_recall.io.files import atomic, read_json, write_json
 from guess_or_recall.io.paths import ATTENTION
 from guess_or_recall.io.scratch import scratch_root
 from guess_or_recall.io.tables import write_table
-from guess_or_recall.report.runs import report_again, reporting
 from guess_or_recall.settings.params import Params, read_params
 from guess_or_recall.settings.yaml import dump_yaml
 from guess_or_recall.sweep import experiments
@@ -33,6 +32,7 @@ from guess_or_recall.sweep.declare import Setting
 from guess_or_recall.taxonomy.candidates import Corpus, read_corpus
 from guess_or_recall.taxonomy.labelling import labelled
 from guess_or_recall.taxonomy.labels import read_labels
+from guess_or_recall.tracking.runs import report_again, reporting
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 from guess_or_recall.classifier.result import matters, origin, replay
 from guess_or_recall.io import paths
 from guess_or_recall.io.scratch import locked, repository, scratch_root, work_name
-from guess_or_recall.report.tracking import Run, tracked
 from guess_or_recall.settings.params import Params, read_params
 from guess_or_recall.taxonomy.variants import current_variant
+from guess_or_recall.tracking.curves import Run, tracked
 
 
 @contextmanager
