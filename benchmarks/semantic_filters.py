@@ -17,7 +17,9 @@ import numpy as np
 import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
+from guess_or_recall.settings.yaml import dump_yaml, read_yaml
 
 ROOT = Path(__file__).parents[1]
 BATCH = 100_000
@@ -82,7 +84,7 @@ def main() -> None:
         folder = Path(name)
         (folder / "filters").mkdir()
         make(folder / "filters", options.pile, options.memories)
-        params = yaml.safe_load((ROOT / "params.yaml").read_text())
+        params = read_yaml(ROOT / "params.yaml")
         params["sequences"] |= {"source": "semantic-filters"}
         params["sequences"]["semantic_filters"] = {
             "path": "filters",
@@ -93,7 +95,7 @@ def main() -> None:
         params["features"] |= {"templates": "published", "is_code": "off"}
         params["samples"] = {"train": 4000, "eval": 2000, "shortage": "balance"}
         params["model"]["path"] = str(ROOT / "models/tiny")
-        (folder / "params.yaml").write_text(yaml.safe_dump(params))
+        (folder / "params.yaml").write_text(dump_yaml(params))
         for stage in ("sequences", "model", "score", "features", "pool"):
             seconds, peak = run(folder, stage)
             print(json.dumps({"stage": stage, "seconds": round(seconds, 1), "gb": round(peak, 2)}))

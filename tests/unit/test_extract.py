@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-import yaml
 from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
 
 from guess_or_recall.attention import extract as extraction
@@ -22,7 +21,7 @@ from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import write_json
 from guess_or_recall.io.tables import token_column, write_table
 from guess_or_recall.model.scoring import UNKNOWN, score
-from guess_or_recall.settings.yaml import read_yaml
+from guess_or_recall.settings.yaml import dump_yaml, read_yaml
 from guess_or_recall.stages import attention as attention_stage
 
 ROOT = Path(__file__).parents[2]
@@ -172,7 +171,7 @@ def workspace(folder: Path, model, count: int = 90, prefix: int = 32, suffix: in
     params = read_yaml(ROOT / "params.yaml")
     params["sequences"] |= {"prefix": prefix, "suffix": suffix}
     params["attention"] = {"batch": 2, "shard": 4, "gallery": 2}
-    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    (folder / "params.yaml").write_text(dump_yaml(params))
     return pool
 
 

@@ -118,5 +118,17 @@ def test_paths_and_schemas_stand_in_one_place():
     assert schemas <= {"io/schemas.py"}
 
 
+def test_yaml_is_read_in_one_way():
+    """DVC's reader stands beside ours in one test, and where comments must survive a write."""
+    library = re.compile(r"^\s*(import|from) (yaml|ruamel)\b", re.MULTILINE)
+    files = [*FILES, *(ROOT / "benchmarks").glob("*.py"), *(ROOT / "tests").rglob("*.py")]
+    users = {file.relative_to(ROOT) for file in files if library.search(file.read_text())}
+    assert users == {
+        Path("src/guess_or_recall/settings/yaml.py"),
+        Path("src/guess_or_recall/settings/profiles.py"),
+        Path("tests/unit/test_yaml.py"),
+    }
+
+
 def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text().splitlines()) <= 130

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import yaml
 from huggingface_hub import constants
 from huggingface_hub.errors import (
     GatedRepoError,
@@ -53,7 +52,7 @@ from guess_or_recall.io.files import content_hash, read_json, write_json
 from guess_or_recall.model import hub, load
 from guess_or_recall.model.load import load_model
 from guess_or_recall.model.scoring import score
-from guess_or_recall.settings.yaml import read_yaml
+from guess_or_recall.settings.yaml import dump_yaml, read_yaml
 from guess_or_recall.stages import model as model_stage
 from tests.conftest import ROOT
 
@@ -141,7 +140,7 @@ def ask(folder, **settings):
     content = read_yaml(ROOT / "params.yaml")
     content["model"]["source"] = "hub"
     content["model"]["hub"] |= {"name": NAME, **settings}
-    (folder / "params.yaml").write_text(yaml.safe_dump(content))
+    (folder / "params.yaml").write_text(dump_yaml(content))
 
 
 def fetched(folder, **settings):

@@ -4,11 +4,10 @@ import math
 from pathlib import Path
 
 import pytest
-import yaml
 
 from guess_or_recall.errors import UserError
 from guess_or_recall.settings.params import parse_params, read_params
-from guess_or_recall.settings.yaml import read_yaml
+from guess_or_recall.settings.yaml import dump_yaml, read_yaml
 
 DEFAULT = Path(__file__).parents[2] / "profiles" / "default.yaml"
 
@@ -22,7 +21,7 @@ def params(**changes):
         for section in sections:
             place = place[section]
         place[last] = value
-    return parse_params(yaml.safe_dump(content), "params.yaml")
+    return parse_params(dump_yaml(content), "params.yaml")
 
 
 @pytest.mark.parametrize(
@@ -119,7 +118,7 @@ def test_a_missing_key_is_named():
     content = read_yaml(DEFAULT)
     del content["rho"]
     with pytest.raises(UserError, match=r"params.yaml: rho is missing$"):
-        parse_params(yaml.safe_dump(content), "params.yaml")
+        parse_params(dump_yaml(content), "params.yaml")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
-import yaml
 from transformers import GPTNeoXConfig
 
 from guess_or_recall.commands import plan
@@ -15,7 +14,7 @@ from guess_or_recall.plan.shape import Shape, config_of, shape_of
 from guess_or_recall.plan.sizes import bytes_of, require_disk
 from guess_or_recall.settings.params import parse_params
 from guess_or_recall.settings.profiles import render
-from guess_or_recall.settings.yaml import read_yaml
+from guess_or_recall.settings.yaml import dump_yaml, read_yaml
 from tests.conftest import ROOT
 
 Disk = namedtuple("Disk", "total used free")
@@ -58,7 +57,7 @@ def test_shapes_of_all_sources(monkeypatch, tmp_path):
     content = read_yaml(Path("params.yaml"))
     content["model"] |= {"source": "hub"}
     content["model"]["hub"] |= {"name": str(tmp_path / "net")}
-    assert shape_of(config_of(parse_params(yaml.safe_dump(content), "own")))[:2] == (3, 8)
+    assert shape_of(config_of(parse_params(dump_yaml(content), "own")))[:2] == (3, 8)
 
 
 def test_a_model_that_is_too_large_has_sizes_and_no_times(monkeypatch, capsys):

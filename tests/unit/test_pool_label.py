@@ -12,11 +12,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import yaml
 
 from guess_or_recall.errors import UserError
 from guess_or_recall.settings.params import read_params
-from guess_or_recall.settings.yaml import parse_yaml, read_yaml
+from guess_or_recall.settings.yaml import dump_yaml, parse_yaml, read_yaml
 from guess_or_recall.stages import label as label_stage
 from guess_or_recall.stages import pool as pool_stage
 from guess_or_recall.taxonomy.trees import TREES, classify, tree
@@ -74,7 +73,7 @@ def write_params(**changes):
         for section in sections:
             place = place[section]
         place[last] = value
-    Path("params.yaml").write_text(yaml.safe_dump(content))
+    Path("params.yaml").write_text(dump_yaml(content))
 
 
 @pytest.fixture

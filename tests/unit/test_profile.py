@@ -109,6 +109,12 @@ def test_a_bad_profile_leaves_params_as_they_are(folder, text, said):
     assert Path("params.yaml").read_bytes() == Path("profiles/default.yaml").read_bytes()
 
 
+def test_the_listing_needs_settings(folder):
+    (folder / "params.yaml").write_text("- rho\n")
+    with pytest.raises(UserError, match="is not a mapping of settings"):
+        main()
+
+
 def test_unknown_profiles_are_refused(folder):
     with pytest.raises(UserError, match="unknown profile 'mcro': there are default, micro"):
         main("mcro")

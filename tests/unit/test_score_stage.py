@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-import yaml
 
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import write_json
@@ -17,7 +16,7 @@ from guess_or_recall.io.tables import token_column, write_table
 from guess_or_recall.model.load import load_model
 from guess_or_recall.model.scoring import score
 from guess_or_recall.model.training import new_model
-from guess_or_recall.settings.yaml import read_yaml
+from guess_or_recall.settings.yaml import dump_yaml, read_yaml
 from guess_or_recall.stages import score as score_stage
 from tests.conftest import ROOT
 
@@ -29,7 +28,7 @@ def scoring(workspace):
     """A workspace with a random model and random sequences, in shards of 16."""
     params = read_yaml(ROOT / "params.yaml")
     params["score"] |= {"batch": 8, "decode_batch": 8, "shard": 16}
-    (workspace / "params.yaml").write_text(yaml.safe_dump(params))
+    (workspace / "params.yaml").write_text(dump_yaml(params))
     new_model(vocabulary=60, layers=2, width=32, heads=4, length=64, seed=0).save_pretrained(
         workspace / "net"
     )
@@ -105,7 +104,7 @@ def test_decoding_may_be_left_to_the_pool(scoring):
     whole = pd.read_parquet("data/score/score.parquet")
     params = read_yaml(scoring / "params.yaml")
     params["score"] |= {"decode": "pool", "batch": "auto", "decode_batch": "auto"}
-    (scoring / "params.yaml").write_text(yaml.safe_dump(params))
+    (scoring / "params.yaml").write_text(dump_yaml(params))
     score_stage.main()
     found = pd.read_parquet("data/score/score.parquet")
     recited = whole.memorization_score == 1

@@ -12,7 +12,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import yaml
 
 from guess_or_recall.attention import studied as attention
 from guess_or_recall.attention.reading import read_pooled
@@ -32,7 +31,7 @@ from guess_or_recall.model.load import load_model
 from guess_or_recall.model.scoring import score
 from guess_or_recall.model.training import new_model
 from guess_or_recall.settings.params import parse_params
-from guess_or_recall.settings.yaml import read_yaml
+from guess_or_recall.settings.yaml import dump_yaml, read_yaml
 from guess_or_recall.stages import attention as attention_stage
 from guess_or_recall.stages import features as features_stage
 from guess_or_recall.stages import pool as pool_stage
@@ -124,7 +123,7 @@ def settle(**changes):
         for section in sections:
             place = place[section]
         place[last] = value
-    Path("params.yaml").write_text(yaml.safe_dump(content))
+    Path("params.yaml").write_text(dump_yaml(content))
 
 
 def read(stage):

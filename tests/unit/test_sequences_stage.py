@@ -5,14 +5,13 @@ import json
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-import yaml
 from rouge_score.rouge_scorer import _score_lcs
 
 from guess_or_recall.corpus.tokenizer import load_tokenizer
 from guess_or_recall.errors import UserError
 from guess_or_recall.features.templates import templates
 from guess_or_recall.io.tables import token_matrix
-from guess_or_recall.settings.yaml import read_yaml
+from guess_or_recall.settings.yaml import dump_yaml, read_yaml
 from guess_or_recall.stages import sequences as stage
 from tests.conftest import ROOT
 
@@ -33,7 +32,7 @@ def settle(workspace, **changes):
         },
         "studied": {"background": 100, "template": 2, "distinct": 25, "similar": 30},
     } | changes
-    (workspace / "params.yaml").write_text(yaml.safe_dump(params))
+    (workspace / "params.yaml").write_text(dump_yaml(params))
 
 
 def read(name):

@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import typer
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.colors import to_hex
@@ -46,7 +45,7 @@ from guess_or_recall.report.gallery import attention_gallery
 from guess_or_recall.report.sequence import sequence_figure
 from guess_or_recall.report.style import STYLE, class_colors, save_png
 from guess_or_recall.settings.params import read_params
-from guess_or_recall.settings.yaml import read_yaml
+from guess_or_recall.settings.yaml import dump_yaml, read_yaml
 from guess_or_recall.stages import label as label_stage
 from guess_or_recall.stages import localize as localize_stage
 from guess_or_recall.stages import pool as pool_stage
@@ -67,7 +66,7 @@ def write_params(train):
     content["pool"] = {"taxonomies": ["guess", "recite"], "deltas": [50], "rhos": [0.5]}
     content["attention"] |= {"gallery": 2}
     content["localize"] |= {"sequences": 3, "batch": 2, "bootstrap": 50}
-    Path("params.yaml").write_text(yaml.safe_dump(content))
+    Path("params.yaml").write_text(dump_yaml(content))
 
 
 def write_tables():

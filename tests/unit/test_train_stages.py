@@ -15,7 +15,6 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import torch
-import yaml
 from safetensors.torch import load_file
 
 from guess_or_recall.attention.store import write_shard, write_view
@@ -30,7 +29,7 @@ from guess_or_recall.io.files import content_hash
 from guess_or_recall.io.schemas import LABELS
 from guess_or_recall.io.tables import write_table
 from guess_or_recall.settings.params import parse_params, read_params
-from guess_or_recall.settings.yaml import read_yaml
+from guess_or_recall.settings.yaml import dump_yaml, read_yaml
 from guess_or_recall.stages import evaluate as evaluate_stage
 from guess_or_recall.stages import train as train_stage
 from guess_or_recall.tracking import runs
@@ -57,7 +56,7 @@ def write_params(folder, **changes):
         "wandb": "disabled",
     }
     content["evaluate"]["bootstrap"] = 50
-    text = yaml.safe_dump(content | changes)
+    text = dump_yaml(content | changes)
     (folder / "params.yaml").write_text(text)
     return parse_params(text, "here")
 

@@ -8,11 +8,13 @@ from typing import Annotated
 
 import typer
 
+from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import atomic
 from guess_or_recall.settings.params import parse_params
-from guess_or_recall.settings.profiles import FOLDER, changed_settings, load, names, render
+from guess_or_recall.settings.profiles import FOLDER, changed_settings, names, render
+from guess_or_recall.settings.section import PARAMS
+from guess_or_recall.settings.yaml import read_yaml
 
-PARAMS = Path("params.yaml")
 NAME = typer.Argument(
     metavar="NAME", help="A file of profiles/, without .yaml.", autocompletion=names
 )
@@ -36,7 +38,9 @@ def main(name: Annotated[str | None, NAME] = None) -> None:
 
 def listing() -> str:
     """One line for each profile: a star for the current one, its name, its first comment."""
-    params = load(PARAMS.read_text(), str(PARAMS)) if PARAMS.exists() else {}
+    params = read_yaml(PARAMS) if PARAMS.exists() else {}
+    if not isinstance(params, dict):
+        raise UserError(f"{PARAMS} is not a mapping of settings: `gor profile NAME` writes it anew")
     current = params.get("profile")
     lines = [
         f"{'*' if name == current else ' '} {name:<12} {first_comment(FOLDER / f'{name}.yaml')}"

@@ -13,16 +13,17 @@ from ruamel.yaml.error import YAMLError
 
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import existing
+from guess_or_recall.settings.yaml import parse_yaml
 
 FOLDER = Path("profiles")
 DEFAULT = "default"
-OWN_KEYS = ("taxonomies", "planted", "studied")  # their keys are the user's: replaced whole
+USERS_KEYS = ("taxonomies", "planted", "studied")  # their keys are the user's: replaced whole
 
 
 def names() -> list[str]:
     """Names of the profiles, the default first."""
-    found = sorted(path.stem for path in FOLDER.glob("*.yaml"))
-    return sorted(found, key=DEFAULT.__ne__)
+    stems = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+    return sorted(stems, key=DEFAULT.__ne__)
 
 
 def render(name: str) -> str:
@@ -43,19 +44,19 @@ def render(name: str) -> str:
 
 def layers(name: str) -> list[CommentedMap]:
     """The settings of a profile, those of the profiles that it is based on before them."""
-    own = load((FOLDER / f"{name}.yaml").read_text(), name)
-    base = own.pop("base", None)
+    changes = load((FOLDER / f"{name}.yaml").read_text(), name)
+    base = changes.pop("base", None)
     if base is None:
-        return [own]
+        return [changes]
     if base not in names():
         raise UserError(f"profile '{name}': no base '{base}': there are {', '.join(names())}")
-    return [*layers(base), own]
+    return [*layers(base), changes]
 
 
 def overlay(base: dict, changes: dict) -> None:
     """Lay settings over others, in place: sections are merged, everything else is replaced."""
     for key, value in changes.items():
-        if isinstance(value, dict) and isinstance(base.get(key), dict) and key not in OWN_KEYS:
+        if isinstance(value, dict) and isinstance(base.get(key), dict) and key not in USERS_KEYS:
             overlay(base[key], value)
         else:
             base[key] = value
@@ -64,20 +65,20 @@ def overlay(base: dict, changes: dict) -> None:
 def load(text: str, name: str) -> CommentedMap:
     """Read a profile with its comments."""
     try:
-        found = editor().load(text)
+        settings = editor().load(text)
     except YAMLError as error:
         raise UserError(f"profile '{name}' is no YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(found, CommentedMap):
+    if not isinstance(settings, CommentedMap):
         raise UserError(f"profile '{name}' is not a mapping of settings")
-    return found
+    return settings
 
 
 def editor() -> YAML:
     """A YAML reader and writer that keeps comments, quotes and long lines."""
-    made = YAML()
-    made.width = 4096
-    made.preserve_quotes = True
-    return made
+    yaml = YAML()
+    yaml.width = 4096
+    yaml.preserve_quotes = True
+    return yaml
 
 
 def require_written(name: str, params: dict) -> None:
@@ -89,29 +90,35 @@ def require_written(name: str, params: dict) -> None:
         return
     if name not in names():
         raise UserError(f"params.yaml: profile = '{name}': there are {', '.join(names())}")
-    default, changed = load(existing(FOLDER / f"{DEFAULT}.yaml").read_text(), DEFAULT), {}
-    for changes in layers(name):
-        overlay(changed, changes)
-    usual, now = leaves(default), leaves(params)
-    own = {key: value for key, value in leaves(changed).items() if usual.get(key) != value}
-    if not any(now.get(key) == value for key, value in own.items()):
+    default, present = settings_of(DEFAULT), leaves(params)
+    changed = {
+        key: value
+        for key, value in settings_of(name).items()
+        if key != "profile" and default.get(key) != value
+    }
+    if not any(present.get(key) == value for key, value in changed.items()):
         raise UserError(
             f"params.yaml: profile = '{name}', but it has none of its settings: write them with "
             f"`gor profile {name}` (-S profile={name} changes the name alone)"
         )
 
 
+def settings_of(name: str) -> dict[str, object]:
+    """All settings under a profile, by their dotted keys."""
+    return leaves(parse_yaml(render(name), f"profile '{name}'"))
+
+
 def leaves(settings: object, prefix: str = "") -> dict[str, object]:
     """Values of nested mappings by their dotted keys."""
     if not isinstance(settings, dict):
         return {prefix.removeprefix("."): settings}
-    found = {}
+    values = {}
     for key, value in settings.items():
-        found |= leaves(value, f"{prefix}.{key}")
-    return found
+        values |= leaves(value, f"{prefix}.{key}")
+    return values
 
 
 def changed_settings(name: str, params: dict) -> list[str]:
     """Keys of params.yaml whose value is not the profile's."""
-    now, written = leaves(params), leaves(load(render(name), name))
-    return sorted(key for key in now | written if now.get(key) != written.get(key))
+    present, written = leaves(params), settings_of(name)
+    return sorted(key for key in present | written if present.get(key) != written.get(key))
