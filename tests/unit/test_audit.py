@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerFast
 from guess_or_recall.audit import describe
 from guess_or_recall.audit.examine import Examination
 from guess_or_recall.audit.lookup import look_up
+from guess_or_recall.corpus.tokenizer import train_tokenizer
 from guess_or_recall.errors import UserError
 from guess_or_recall.io import paths, schemas
 from guess_or_recall.io.tables import token_column, write_table
@@ -81,6 +82,17 @@ def test_a_short_text_is_refused(tokenizer):
     message = "the text has 4 tokens, 5 are needed: a prefix of 3 and a suffix of 2"
     with pytest.raises(UserError, match=message):
         look_up("abcd", tokenizer, LENGTHS)
+
+
+def test_digits_too_many_for_an_id_are_a_text(tokenizer):
+    with pytest.raises(UserError, match=r"cannot encode a text \(WordLevel error: Missing"):
+        look_up("1" * 5000, tokenizer, LENGTHS)
+
+
+def test_bytes_that_are_no_text_are_read_as_the_replacement_character():
+    tokenizer = train_tokenizer(["abc"], 257)
+    tokens = look_up("ab\udcff", tokenizer, LENGTHS).tokens
+    assert tokenizer.decode(tokens[0]) == "ab\ufffd"
 
 
 def test_a_suffix_is_counted_within_every_window(tokenizer):

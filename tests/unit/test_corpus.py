@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from guess_or_recall.corpus import duplicates
 from guess_or_recall.corpus.duplicates import count_duplicates
-from guess_or_recall.corpus.files import file_documents
+from guess_or_recall.corpus.encoding import encode
 from guess_or_recall.corpus.packages import package_digests, package_documents
 from guess_or_recall.corpus.planting import plant
+from guess_or_recall.corpus.source import Reading
 from guess_or_recall.corpus.sources import SOURCES
-from guess_or_recall.corpus.tokenizer import encode, load_tokenizer, train_tokenizer
+from guess_or_recall.corpus.tokenizer import load_tokenizer, train_tokenizer
 from guess_or_recall.corpus.windows import cut, first_of_equal, window_starts
 from guess_or_recall.errors import UserError
 from guess_or_recall.settings.sequences import Sequences
@@ -83,61 +84,25 @@ def test_planting_takes_free_windows_that_fit_in_order():
 
 
 def test_package_text_and_manifest():
-    manifest = []
-    documents = list(package_documents(["seaborn", "mpmath"], manifest))
+    reading, again = Reading(), Reading()
+    documents = list(package_documents(["seaborn", "mpmath"], reading))
+    manifest = reading.manifest
     assert [row["package"] for row in manifest] == sorted(row["package"] for row in manifest)
     frame = pd.DataFrame(manifest).set_index("file")
     assert "seaborn/palettes.py" in frame.index
     assert any("LICENSE" in file for file in frame.index)
     assert len(documents) == len(manifest)
-    again = []
     assert documents == list(package_documents(["mpmath", "seaborn"], again))
-    assert package_digests(again) == package_digests(manifest)
-    again[0]["sha256"] = "0" * 64
-    assert package_digests(again)["mpmath"] != package_digests(manifest)["mpmath"]
+    assert package_digests(again.manifest) == package_digests(manifest)
+    again.manifest[0]["sha256"] = "0" * 64
+    assert package_digests(again.manifest)["mpmath"] != package_digests(manifest)["mpmath"]
 
 
 def test_unfit_packages_are_refused():
     with pytest.raises(UserError, match="'no-such-package' is not installed"):
-        list(package_documents(["no-such-package"], []))
+        list(package_documents(["no-such-package"], Reading()))
     with pytest.raises(UserError, match="'numpy' is not a pure-Python wheel"):
-        list(package_documents(["numpy"], []))
-
-
-def test_file_corpora(tmp_path):
-    (tmp_path / "b").mkdir()
-    (tmp_path / "a.jsonl").write_text('{"text": "one"}\n{"text": "two"}\n')
-    (tmp_path / "b" / "c.txt").write_text("three")
-    pd.DataFrame({"text": ["four", None]}).to_parquet(tmp_path / "d.parquet")
-    manifest = []
-    documents = list(file_documents(tmp_path, "text", manifest))
-    assert [document.text for document in documents] == ["one", "two", "three", "four", ""]
-    assert [row["file"] for row in manifest] == ["a.jsonl", "b/c.txt", "d.parquet"]
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("a.jsonl", b'{"text": 1}\n', "line 1: 'text' is not a text"),
-        ("a.jsonl", b'{"body": "x"}\n', "line 1: no field 'text'"),
-        ("a.jsonl", b"{\n", "line 1: not valid JSON"),
-        ("a.parquet", b"nonsense", "not a parquet file"),
-        ("a.pdf", b"", "holds no .txt, .jsonl, .parquet file"),
-    ],
-)
-def test_unfit_files_are_refused(tmp_path, name, content, message):
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(UserError, match=message):
-        list(file_documents(tmp_path, "text", []))
-
-
-def test_parquet_with_other_columns_or_types(tmp_path):
-    pd.DataFrame({"body": ["x"]}).to_parquet(tmp_path / "a.parquet")
-    with pytest.raises(UserError, match=r"no column 'text' .* it has body"):
-        list(file_documents(tmp_path, "text", []))
-    pd.DataFrame({"text": [1]}).to_parquet(tmp_path / "a.parquet")
-    with pytest.raises(UserError, match="column 'text' is int64, not string"):
-        list(file_documents(tmp_path, "text", []))
+        list(package_documents(["numpy"], Reading()))
 
 
 def test_the_tokenizer_is_deterministic_and_lossless(tmp_path):
@@ -147,7 +112,7 @@ def test_the_tokenizer_is_deterministic_and_lossless(tmp_path):
     assert len(first.get_vocab()) == 300
     first.save_pretrained(tmp_path)
     loaded = load_tokenizer(tmp_path)
-    ids = list(encode(loaded, [texts[7], "héé\n\t  x", ""]))
+    ids = [row.ids for row in encode(loaded, [texts[7], "héé\n\t  x", ""], "text")]
     assert loaded.decode(ids[0]) == texts[7]
     assert loaded.decode(ids[1]) == "héé\n\t  x"
     assert [len(row) for row in ids][2] == 0

@@ -162,7 +162,7 @@ def test_union_of_pile_and_memories(study):
     assert manifest["rows"].tolist() == [30, 30, 30]
     assert manifest["sha256"].str.len().eq(64).all()
     assert {path.name for path in Path("data/sequences").iterdir()} == {
-        "sequences.parquet", "corpus.json", "manifest.csv",
+        "sequences.parquet", "corpus.json", "coverage.json", "manifest.csv",
     }  # fmt: skip
 
 

@@ -23,6 +23,7 @@ DECIDES = {  # a library decides the result of a stage whose code says this
     "tokenizers": r"^\s*(import|from) tokenizers\b",
     "numpy": r"\bnp\.random\.\w+\(",
     "scipy": r"^\s*(import|from) scipy\b",
+    "charset-normalizer": r"^\s*(import|from) charset_normalizer\b",
     "magika": r"^\s*(import|from) magika\b",
     "onnxruntime": r"^\s*(import|from) magika\b",
     "fasttext-predict": r"^\s*import fasttext\b",

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import torch
 from jaxtyping import Float, Float32
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from guess_or_recall.attention.pooling import pooled_attention
 from guess_or_recall.attention.store import POOLINGS
@@ -17,6 +17,7 @@ from guess_or_recall.attention.triangle import unpack
 from guess_or_recall.audit.lookup import Subject
 from guess_or_recall.classifier.cnn import Cnn
 from guess_or_recall.classifier.saved import load_cnns
+from guess_or_recall.corpus.tokenizer import decode
 from guess_or_recall.errors import UserError
 from guess_or_recall.features.columns import features
 from guess_or_recall.features.detectors import DETECTORS
@@ -41,7 +42,7 @@ class Examination(NamedTuple):
 
 
 def examine(
-    subject: Subject, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, params: Params
+    subject: Subject, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, params: Params
 ) -> Examination:
     """Take a sequence through scoring, features, taxonomy, attention and CNNs.
 
@@ -61,7 +62,7 @@ def examine(
         frame.iloc[0].to_dict(),
         current,
         label,
-        [str(tokenizer.decode([token])) for token in studied[0].tolist()],
+        decode(tokenizer, studied.T),
         unpack(torch.from_numpy(pooled["mean"][0]).float()).numpy(),
         deltas(cnns, pooled, labels, quiet=True).maps[label],
         chances(cnns, pooled),
@@ -81,7 +82,7 @@ def load_current(current: TaxonomyTree, device: torch.device) -> list[Cnn]:
 
 def features_of(
     subject: Subject,
-    tokenizer: PreTrainedTokenizerBase,
+    tokenizer: PreTrainedTokenizerFast,
     memorization_score: Float[np.ndarray, " 1"],
     params: Params,
 ) -> pd.DataFrame:
@@ -91,7 +92,7 @@ def features_of(
     columns = {
         "sequence_id": pa.array([0], pa.int64()),
         "tokens": token_column(subject.tokens),
-        "text": pa.array([tokenizer.decode(subject.tokens[0].tolist())]),
+        "text": pa.array(decode(tokenizer, subject.tokens)),
     }
     detector = DETECTORS[params.features.is_code](params.features)
     table = features(pa.table(columns), params.sequences.prefix, detector)

@@ -1,19 +1,26 @@
 """The sequence that is asked about: one of the corpus by its id, or the start of a text."""
 
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerFast
 
+from guess_or_recall.corpus.decoding import plain
+from guess_or_recall.corpus.documents import stored
 from guess_or_recall.corpus.duplicates import count_duplicates
+from guess_or_recall.corpus.encoding import encode
 from guess_or_recall.errors import UserError
 from guess_or_recall.io import paths, schemas
 from guess_or_recall.io.tables import read_table, token_matrix
 from guess_or_recall.model.load import model_folder
 from guess_or_recall.settings.lengths import Lengths
+from guess_or_recall.settings.sequences import SpecialTokens
+
+DIGITS = 18  # of the largest id, an int64
 
 
 class Subject(NamedTuple):
@@ -29,15 +36,26 @@ def tokenizer_folder() -> Path:
     return paths.TOKENIZER if paths.TOKENIZER.exists() else model_folder(paths.MODEL)
 
 
-def look_up(question: str, tokenizer: PreTrainedTokenizerBase, lengths: Lengths) -> Subject:
+def look_up(
+    question: str,
+    tokenizer: PreTrainedTokenizerFast,
+    lengths: Lengths,
+    special_tokens: SpecialTokens = "text",
+) -> Subject:
     """The sequence whose id is asked for, or else the first tokens of a text.
+
+    Args:
+        question: an id, or a text; digits too many for an id are a text.
+        tokenizer: the one of the study.
+        lengths: of prefix and suffix.
+        special_tokens: as the corpus was encoded.
 
     Raises:
         UserError: no sequence has this id, or the text is too short.
     """
-    if question.isdecimal():
+    if question.isdecimal() and len(question) <= DIGITS:
         return of_corpus(int(question), lengths)
-    return of_text(question, tokenizer, lengths)
+    return of_text(question, tokenizer, lengths, special_tokens)
 
 
 def of_corpus(sequence_id: int, lengths: Lengths) -> Subject:
@@ -55,9 +73,14 @@ def of_corpus(sequence_id: int, lengths: Lengths) -> Subject:
     return Subject(str(sequence_id), token_matrix(table["tokens"])[rows], int(counts[rows[0]]))
 
 
-def of_text(text: str, tokenizer: PreTrainedTokenizerBase, lengths: Lengths) -> Subject:
+def of_text(
+    text: str,
+    tokenizer: PreTrainedTokenizerFast,
+    lengths: Lengths,
+    special_tokens: SpecialTokens,
+) -> Subject:
     """The sequence with which a text begins; UserError where the text is shorter."""
-    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    [(ids, _)] = encode(tokenizer, [plain(text, Counter())], special_tokens)
     if len(ids) < lengths.total:
         raise UserError(
             f"the text has {len(ids)} tokens, {lengths.total} are needed: a prefix of "
@@ -65,14 +88,20 @@ def of_text(text: str, tokenizer: PreTrainedTokenizerBase, lengths: Lengths) -> 
         )
     if len(ids) > lengths.total:
         print(f"note: the first {lengths.total} of {len(ids)} tokens are taken", file=sys.stderr)
-    tokens = np.array([ids[: lengths.total]], np.int32)
-    return Subject("text", tokens, count_in_stream(tokens, lengths))
+    tokens = ids[None, : lengths.total]
+    return Subject("text", tokens, count_in_training(tokens, lengths))
 
 
-def count_in_stream(tokens: Int[np.ndarray, "1 length"], lengths: Lengths) -> int | None:
-    """How often the suffix stands in a window of the training stream; None without a stream."""
+def count_in_training(tokens: Int[np.ndarray, "1 length"], lengths: Lengths) -> int | None:
+    """How often the suffix stands where the stage `sequences` counts too; None where it has none.
+
+    That is the documents of a corpus of the user's, and else the windows of the training stream.
+    """
+    suffixes = tokens[:, lengths.prefix :]
+    if paths.DOCUMENTS.exists():
+        return sum(int(count_duplicates(*part, suffixes)[0]) for part in stored(paths.DOCUMENTS))
     if not paths.STREAM.exists():
         return None
     windows = token_matrix(read_table(paths.STREAM, schemas.stream(lengths.total))["tokens"])
     ends = lengths.total * np.arange(1, len(windows) + 1)
-    return int(count_duplicates(windows.ravel(), ends, tokens[:, lengths.prefix :])[0])
+    return int(count_duplicates(windows.ravel(), ends, suffixes)[0])

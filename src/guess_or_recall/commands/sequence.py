@@ -47,7 +47,7 @@ def main(
     """
     params = read_params()
     tokenizer = load_tokenizer(tokenizer_folder())
-    subject = look_up(sequence, tokenizer, params.sequences)
+    subject = look_up(sequence, tokenizer, params.sequences, params.sequences.special_tokens)
     model = load_model(MODEL)
     require_layer(layer, model.config.get_text_config().num_hidden_layers)
     examination = examine(subject, model, tokenizer, params)

@@ -1,95 +1,144 @@
 """A corpus of the user's own: a folder (or file) of txt, jsonl or parquet."""
 
-import hashlib
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from guess_or_recall.corpus.source import Document, Texts
+from guess_or_recall.corpus.decoding import MARK, Inspection, damaged, inspect, read_text
+from guess_or_recall.corpus.listing import CorpusFile, Listing, list_files
+from guess_or_recall.corpus.parquet import parquet_rows
+from guess_or_recall.corpus.source import Document, Reading, Texts
 from guess_or_recall.errors import UserError
+from guess_or_recall.io.files import sha256
+from guess_or_recall.settings.sequences import Files
 
-SUFFIXES = (".txt", ".jsonl", ".parquet")
+KEY = "sequences.files.path"
+ID = "id"  # the field or column with the user's own name of a document
 
 
-def corpus_files(path: Path) -> list[Path]:
+def corpus_files(path: Path) -> Listing:
     """The files of a corpus in sorted order; UserError where there are none."""
     if not path.exists():
-        raise UserError(f"sequences.files.path: '{path}' does not exist")
-    candidates = sorted(path.rglob("*")) if path.is_dir() else [path]
-    files = [file for file in candidates if file.suffix in SUFFIXES]
-    if not files:
-        raise UserError(f"sequences.files.path: '{path}' holds no {', '.join(SUFFIXES)} file")
-    return files
+        raise UserError(f"{KEY}: '{path}' does not exist")
+    listing = list_files(path, READERS, KEY)
+    if not listing.files:
+        reasons = Counter(row["reason"] for row in listing.skipped).most_common(5)
+        others = ", ".join(f"{count} {reason}" for reason, count in reasons)
+        raise UserError(
+            f"{KEY}: '{path}' holds no {', '.join(READERS)} file"
+            + (f" (skipped: {others})" if others else "")
+        )
+    return listing
 
 
-def file_documents(path: Path, text: str, manifest: list[dict]) -> Iterator[Document]:
+def file_documents(settings: Files, reading: Reading) -> Iterator[Document]:
     """Stream the documents of a corpus: a txt file is one, a line of jsonl or parquet row is one.
 
     Args:
-        path: a folder or a file.
-        text: the field of jsonl, or the column of parquet, that holds the text.
-        manifest: gets file, bytes and sha256 of each file.
+        settings: the folder or file, and the field or column that holds the text.
+        reading: gets file, bytes, sha256 and encoding of each file, the files that are skipped,
+            and how many rows have no text.
+
+    Raises:
+        UserError: a file cannot be read, is damaged, or has no such field or column.
     """
-    readers = {".txt": read_txt, ".jsonl": read_jsonl, ".parquet": read_parquet}
-    for file in corpus_files(path):
-        with open(file, "rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        name = str(file.relative_to(path)) if path.is_dir() else file.name
-        manifest.append({"file": name, "bytes": file.stat().st_size, "sha256": digest})
-        yield from readers[file.suffix](file, text)
+    listing = corpus_files(Path(settings.path))
+    reading.skipped.extend(listing.skipped)
+    for file in listing.files:
+        with complaints(file):
+            yield from READERS[file.path.suffix.lower()](file, settings, reading)
 
 
-def read_txt(file: Path, text: str) -> Iterator[Document]:
-    """One document: the whole file."""
-    yield Document(file.name, file.read_text("utf-8", errors="replace"))
+@contextmanager
+def complaints(file: CorpusFile) -> Iterator[None]:
+    """Turn what the operating system or a codec says of a file into a UserError."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"{file.path} cannot be read ({error.strerror or error}): make it readable (chmod "
+            "u+r), or take it out of the corpus"
+        ) from None
+    except UnicodeError as error:
+        raise damaged(file.path, error) from None
 
 
-def read_jsonl(file: Path, text: str) -> Iterator[Document]:
-    """One document a line; blank lines are none."""
-    with open(file, encoding="utf-8", errors="replace") as lines:
+def inspected(file: CorpusFile, settings: Files, reading: Reading) -> str:
+    """The encoding of a text file, which is noted in the manifest."""
+    seen = inspect(file.path, settings.encoding)
+    note(file, seen, reading)
+    return seen.encoding
+
+
+def note(file: CorpusFile, seen: Inspection, reading: Reading) -> None:
+    """Add a file to the manifest."""
+    row = {"file": file.name, "bytes": seen.bytes, "sha256": seen.sha256}
+    encoding = {"encoding": seen.encoding, "encoding_is_guessed": seen.is_guessed}
+    reading.manifest.append(row | encoding)
+
+
+def read_txt(file: CorpusFile, settings: Files, reading: Reading) -> Iterator[Document]:
+    """One document: the whole file, its line ends as they are."""
+    yield Document(file.name, read_text(file.path, inspected(file, settings, reading)))
+
+
+def read_jsonl(file: CorpusFile, settings: Files, reading: Reading) -> Iterator[Document]:
+    """One document a line; blank lines are none, and a null is no text."""
+    encoding, text = inspected(file, settings, reading), settings.text
+    with open(file.path, encoding=encoding) as lines:
         for number, line in enumerate(lines, 1):
+            line = line.removeprefix(MARK) if number == 1 else line
             if not line.strip():
                 continue
-            try:
-                content = json.loads(line)[text]
-            except json.JSONDecodeError:
-                raise UserError(f"{file}, line {number}: not valid JSON") from None
-            except (KeyError, TypeError):
-                raise UserError(
-                    f"{file}, line {number}: no field '{text}' (sequences.files.text)"
-                ) from None
-            if not isinstance(content, str):
-                raise UserError(f"{file}, line {number}: '{text}' is not a text")
-            yield Document(f"{file.name}:{number}", content)
+            row = parse_line(line, f"{file.path}, line {number}", text)
+            if row[text] is None:
+                reading.counts["documents_null"] += 1
+            else:
+                yield Document(f"{file.name}:{number}", row[text], identity(row.get(ID)))
 
 
-def read_parquet(file: Path, text: str) -> Iterator[Document]:
-    """One document a row, read in batches."""
+def parse_line(line: str, place: str, text: str) -> dict:
+    """A line of jsonl; UserError where it is no object, or has no text or null in its field."""
     try:
-        table = pq.ParquetFile(file)
-    except pa.ArrowInvalid as error:
-        raise UserError(f"{file}: not a parquet file ({error})") from None
-    if text not in table.schema_arrow.names:
-        names = ", ".join(table.schema_arrow.names)
-        raise UserError(f"{file}: no column '{text}' (sequences.files.text); it has {names}")
-    kind = table.schema_arrow.field(text).type
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-        raise UserError(f"{file}: column '{text}' is {kind}, not string")
-    row = 0
-    for batch in table.iter_batches(batch_size=1024, columns=[text]):
-        for content in batch.column(0).to_pylist():
-            row += 1
-            yield Document(f"{file.name}:{row}", content or "")
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{place}: not valid JSON ({error})") from None
+    if not isinstance(row, dict) or text not in row:
+        raise UserError(f"{place}: no field '{text}' (sequences.files.text)")
+    if not isinstance(row[text], str | None):
+        raise UserError(
+            f"{place}: '{text}' is {json.dumps(row[text])[:40]}, not a text: give a text or null"
+        )
+    return row
 
+
+def identity(value: object) -> str | None:
+    """The user's own name of a document as text."""
+    return value if value is None or isinstance(value, str) else str(value)
+
+
+def read_parquet(file: CorpusFile, settings: Files, reading: Reading) -> Iterator[Document]:
+    """One document a row; a null is no text."""
+    size = file.path.stat().st_size
+    note(file, Inspection(size, sha256(file.path), "utf-8", False), reading)
+    for number, (content, name) in enumerate(parquet_rows(file.path, settings.text, ID), 1):
+        if content is None:
+            reading.counts["documents_null"] += 1
+        else:
+            yield Document(f"{file.name}:{number}", content, identity(name))
+
+
+READERS: dict[str, Callable[[CorpusFile, Files, Reading], Iterator[Document]]] = {
+    ".txt": read_txt,
+    ".jsonl": read_jsonl,
+    ".parquet": read_parquet,
+}
 
 FILES = Texts(
-    documents=lambda settings, manifest: file_documents(
-        Path(settings.files.path), settings.files.text, manifest
-    ),
-    files=lambda settings: corpus_files(Path(settings.files.path)),
+    documents=lambda settings, reading: file_documents(settings.files, reading),
+    files=lambda settings: [file.path for file in corpus_files(Path(settings.files.path)).files],
     is_training_corpus=False,
     describe=lambda manifest: {},
 )

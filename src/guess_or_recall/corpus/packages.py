@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from guess_or_recall.corpus.source import Document, Texts
+from guess_or_recall.corpus.decoding import inspect, read_text
+from guess_or_recall.corpus.source import Document, Reading, Texts
 from guess_or_recall.errors import UserError
 
 SUFFIXES = {".py", ".md", ".rst", ".txt"}
+REINSTALL = "pip install -r requirements.txt --force-reinstall"
 LEGAL = ("LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS")
 
 
@@ -36,7 +38,11 @@ def distribution(package: str) -> importlib.metadata.Distribution:
 
 def text_files(package: str) -> list[tuple[str, Path]]:
     """Name and place of the text files that the wheel of a package records, sorted by name."""
-    recorded = distribution(package).files or []
+    recorded = distribution(package).files
+    if not recorded:
+        raise UserError(
+            f"sequences.packages: '{package}' has no list of its files (RECORD): {REINSTALL}"
+        )
     chosen = {
         str(file): Path(str(file.locate()))
         for file in recorded
@@ -46,20 +52,29 @@ def text_files(package: str) -> list[tuple[str, Path]]:
     return sorted(chosen.items())
 
 
-def package_documents(packages: list[str], manifest: list[dict]) -> Iterator[Document]:
+def package_documents(packages: list[str], reading: Reading) -> Iterator[Document]:
     """Stream the text files of packages as documents, package by package.
 
     Args:
         packages: names of installed distributions.
-        manifest: gets package, version, file, bytes and sha256 of each file.
+        reading: gets package, version, file, bytes and sha256 of each file.
+
+    Raises:
+        UserError: a file of a package is missing, cannot be read, or is no text.
     """
     for package in sorted(packages):
         version = distribution(package).version
         for name, path in text_files(package):
-            content = path.read_bytes()
-            row = {"package": package, "version": version, "file": name, "bytes": len(content)}
-            manifest.append(row | {"sha256": hashlib.sha256(content).hexdigest()})
-            yield Document(name, content.decode("utf-8", errors="replace"))
+            try:
+                seen = inspect(path)
+                text = read_text(path, seen.encoding)
+            except OSError as error:
+                raise UserError(
+                    f"{path} of '{package}' cannot be read ({error.strerror}): {REINSTALL}"
+                ) from None
+            row = {"package": package, "version": version, "file": name}
+            reading.manifest.append(row | {"bytes": seen.bytes, "sha256": seen.sha256})
+            yield Document(name, text)
 
 
 def package_digests(manifest: list[dict]) -> dict[str, dict]:
@@ -79,7 +94,7 @@ def package_digests(manifest: list[dict]) -> dict[str, dict]:
 
 
 PACKAGES = Texts(
-    documents=lambda settings, manifest: package_documents(settings.packages, manifest),
+    documents=lambda settings, reading: package_documents(settings.packages, reading),
     files=lambda settings: [path for name in settings.packages for _, path in text_files(name)],
     is_training_corpus=True,
     describe=lambda manifest: {"packages": package_digests(manifest)},

@@ -7,7 +7,8 @@ import pandas as pd
 from jaxtyping import Bool, Int
 from transformers import PreTrainedTokenizerFast
 
-from guess_or_recall.corpus.tokenizer import TokenizedTexts, decode
+from guess_or_recall.corpus.documents import TokenizedTexts
+from guess_or_recall.corpus.tokenizer import decode
 from guess_or_recall.corpus.windows import cut, first_of_equal, window_starts
 from guess_or_recall.errors import UserError
 from guess_or_recall.features.rouge import rouge_l
@@ -30,10 +31,11 @@ def choose(
     `settings.background` others are shown once. Equal windows are planted or studied once.
 
     Returns:
-        sequence_id, document, planted, planted_copies, studied, a row per window of the stream;
-        and the windows.
+        sequence_id, document, document_id, document_start, planted, planted_copies, studied, and
+        whether it repeats an earlier one, a row per window of the stream; and the windows.
     """
-    starts = np.random.default_rng(seed).permutation(window_starts(texts.ends, settings.total))
+    in_order = window_starts(texts.ends, settings.total)
+    starts = np.random.default_rng(seed).permutation(in_order)
     if not planted:
         starts = starts[: settings.background]
     windows = cut(texts.tokens, starts, settings.total)
@@ -48,9 +50,12 @@ def choose(
         {
             "sequence_id": np.arange(len(windows)),
             "document": np.array(texts.names, dtype=object)[documents],
+            "document_id": np.array(texts.ids, dtype=object)[documents],
+            "document_start": texts.places[np.searchsorted(in_order, starts)],
             "planted": kinds,
             "planted_copies": copies,
             "studied": choose_studied(kinds, first & shown, settings.studied, seed),
+            "is_repetition": ~first,
         }
     )
     return frame.loc[shown].reset_index(drop=True), windows[shown]

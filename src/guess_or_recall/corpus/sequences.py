@@ -5,17 +5,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from transformers import PreTrainedTokenizerFast
 
+from guess_or_recall.corpus.coverage import coverage, unused
+from guess_or_recall.corpus.documents import read_documents, tables_of, tokenize
 from guess_or_recall.corpus.duplicates import count_duplicates
 from guess_or_recall.corpus.planting import choose
-from guess_or_recall.corpus.source import Corpus, Texts
+from guess_or_recall.corpus.source import Corpus, Reading, Texts
 from guess_or_recall.corpus.tokenizer import (
     decode,
     load_tokenizer,
+    odd_tokens,
     part_to_train_on,
-    tokenize,
     train_tokenizer,
 )
 from guess_or_recall.errors import UserError
@@ -40,15 +42,16 @@ def cut_sequences(texts: Texts, settings: Sequences, seed: int, folder: Path) ->
         UserError: the disk is too small, or no document is as long as a sequence.
     """
     require_disk(folder, disk_needed(texts, settings))
-    manifest: list[dict] = []
+    reading, path = Reading(), folder / "tokens.int32"
     tokenizer = make_tokenizer(texts, settings, seed)
-    documents = texts.documents(settings, manifest)
-    tokenized = tokenize(tokenizer, documents, folder / "tokens.int32")
+    documents = read_documents(texts, settings, reading)
+    tokenized = tokenize(tokenizer, documents, path, settings, reading.counts)
     require_length(tokenized.ends, settings.total)
     planted = settings.planted if texts.is_training_corpus else {}
     frame, windows = choose(tokenized, tokenizer, settings, planted, seed)
     stream = np.repeat(windows, frame["planted_copies"], axis=0)
     studied = frame["studied"].to_numpy()
+    require_studied(studied, settings)
     counted_in = (
         (stream.ravel(), settings.total * np.arange(1, len(stream) + 1))
         if texts.is_training_corpus
@@ -58,24 +61,30 @@ def cut_sequences(texts: Texts, settings: Sequences, seed: int, folder: Path) ->
     columns = frame[studied].assign(sequence_duplicates=duplicates)
     if not texts.is_training_corpus:
         columns[["planted", "planted_copies"]] = None
+    counts = {
+        "documents": len(tokenized.ends),
+        "tokens": len(tokenized.tokens),
+        "stream_windows": len(stream),
+        "sequences": len(columns),
+    }
+    counts |= unused(tokenized, settings.total) | odd_tokens(tokenizer, tokenized.tokens)
+    counts["windows_repeated"] = int(frame["is_repetition"].to_numpy().sum())
     return Corpus(
         sequences=[sequence_table(tokenizer, windows[studied], columns)],
-        manifest=pd.DataFrame(manifest),
-        about=texts.describe(manifest),
-        counts={
-            "documents": len(tokenized.ends),
-            "tokens": len(tokenized.tokens),
-            "stream_windows": len(stream),
-            "sequences": len(columns),
-        },
+        manifest=pd.DataFrame(reading.manifest),
+        about=texts.describe(reading.manifest),
+        coverage=coverage(counts, reading, settings),
+        counts=counts,
         tokenizer=tokenizer,
         stream=stream,
+        documents=None if texts.is_training_corpus else tables_of(tokenized),
     )
 
 
 def disk_needed(texts: Texts, settings: Sequences) -> int:
     """Bytes: int32 tokens of the corpus (at least two bytes each), and of the stream."""
     corpus = sum(path.stat().st_size for path in texts.files(settings))
+    corpus *= 1 if texts.is_training_corpus else 2  # the documents' tokens are kept
     planted = settings.planted.values() if texts.is_training_corpus else []
     repeated = sum(copies * count for rule in planted for copies, count in rule.copies.items())
     windows = settings.background + repeated
@@ -89,8 +98,10 @@ def make_tokenizer(texts: Texts, settings: Sequences, seed: int) -> PreTrainedTo
         if choice.path is None:
             raise UserError("sequences.tokenizer.path is empty: name a model's folder")
         return load_tokenizer(Path(choice.path))
-    contents = [document.text for document in texts.documents(settings, [])]
-    part = part_to_train_on(contents, choice.train_mb, seed)
+    lengths = [len(document.text) for document in read_documents(texts, settings, Reading())]
+    is_taken = part_to_train_on(lengths, choice.train_mb, seed)
+    again = read_documents(texts, settings, Reading())  # not kept: memory would grow with them
+    part = (document.text for document, taken in zip(again, is_taken, strict=True) if taken)
     return train_tokenizer(part, choice.vocabulary)
 
 
@@ -101,6 +112,15 @@ def require_length(ends: Int[np.ndarray, " d"], length: int) -> None:
         raise UserError(
             f"the corpus has no document of {length} tokens (the longest has {longest}): a "
             f"sequence is {length} consecutive tokens (sequences.prefix and sequences.suffix)"
+        )
+
+
+def require_studied(studied: Bool[np.ndarray, " w"], settings: Sequences) -> None:
+    """Raise UserError where no sequence is to be studied."""
+    if not studied.any():
+        raise UserError(
+            f"sequences.studied = {settings.studied}: no such sequence is in the corpus "
+            f"(source: {settings.source}): study some of the kind background"
         )
 
 

@@ -1,36 +1,45 @@
 """A byte-level BPE tokenizer: trained on the corpus, or taken from a model's folder."""
 
+import json
+import re
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from tqdm import tqdm
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from guess_or_recall.corpus.source import Document
 from guess_or_recall.errors import UserError, first_line
 
 END_OF_TEXT = "<|endoftext|>"
+LONG = 1 << 20  # characters of a text that is cut, to train on it
+PIECE = 1 << 16  # into pieces of so many
+CHUNK = 1 << 22  # tokens that are looked at together
 
 
-class TokenizedTexts(NamedTuple):
-    """The tokens of all documents, one after the other."""
+def part_to_train_on(
+    lengths: list[int], megabytes: float, seed: int
+) -> Bool[np.ndarray, " documents"]:
+    """Which documents are a random part of at least so many million characters.
 
-    tokens: Int[np.ndarray, " n"]
-    ends: Int[np.ndarray, " d"]  # where each document ends in `tokens`
-    names: list[str]
+    Args:
+        lengths: characters of each document.
+        megabytes: million characters that are wanted.
+        seed: of the choice.
+    """
+    order = np.random.default_rng(seed).permutation(len(lengths))
+    characters = np.cumsum(np.array(lengths, np.int64)[order])
+    chosen = np.zeros(len(lengths), bool)
+    chosen[order[: 1 + np.searchsorted(characters, megabytes * 1e6)]] = True
+    return chosen
 
 
-def part_to_train_on(texts: list[str], megabytes: float, seed: int) -> Iterator[str]:
-    """A random part of the texts of at least so many million characters, in their order."""
-    order = np.random.default_rng(seed).permutation(len(texts))
-    characters = np.cumsum([len(texts[row]) for row in order])
-    part = order[: 1 + np.searchsorted(characters, megabytes * 1e6)]
-    return (texts[row] for row in np.sort(part))
+def in_pieces(texts: Iterable[str]) -> Iterator[str]:
+    """Texts to train on, the very long ones in pieces, so that memory does not grow with them."""
+    for text in texts:
+        length = len(text) if len(text) <= LONG else PIECE
+        yield from (text[start : start + length] for start in range(0, len(text), length or 1))
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast:
@@ -44,7 +53,7 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    bare.train_from_iterator(texts, trainer)
+    bare.train_from_iterator(in_pieces(texts), trainer)
     return PreTrainedTokenizerFast(tokenizer_object=bare, eos_token=END_OF_TEXT)
 
 
@@ -71,38 +80,47 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
             f"{key}: '{folder}' asks for {type(loaded).__name__}, which does not use its "
             "tokenizer.json: name a folder with a fast tokenizer"
         )
-    return loaded
+    return vocabulary_alone(loaded)
 
 
-def encode(
-    tokenizer: PreTrainedTokenizerFast, texts: Iterable[str]
-) -> Iterator[Int[np.ndarray, " length"]]:
-    """Token ids (int32) of each text, without special tokens, batch by batch on all cores."""
+def vocabulary_alone(tokenizer: PreTrainedTokenizerFast) -> PreTrainedTokenizerFast:
+    """A tokenizer without what a file may say beyond its vocabulary: it changes no text's tokens.
+
+    That is truncation, padding, and merges left out at random (the dropout of BPE). Templates add
+    tokens to nobody who does not ask for special tokens.
+    """
     backend = tokenizer.backend_tokenizer
-    remaining = iter(texts)
-    while batch := list(islice(remaining, 64)):
-        for encoding in backend.encode_batch_fast(batch, add_special_tokens=False):
-            yield np.array(encoding.ids, np.int32)
+    backend.no_truncation()
+    backend.no_padding()
+    if getattr(backend.model, "dropout", None):
+        backend.model.dropout = None
+    return tokenizer
 
 
-def tokenize(
-    tokenizer: PreTrainedTokenizerFast, documents: Iterable[Document], path: Path
-) -> TokenizedTexts:
-    """Tokenize documents into the file `path`, so that memory does not grow with the corpus."""
-    names: list[str] = []
-    lengths: list[int] = []
+def special_pattern(tokenizer: PreTrainedTokenizerFast) -> re.Pattern[str]:
+    """What finds the text of special tokens in a text; the longest where several begin."""
+    names = sorted(special_ids(tokenizer), key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, names)) or "(?!)")
 
-    def texts() -> Iterator[str]:
-        for document in documents:
-            names.append(document.name)
-            yield document.text
 
-    with open(path, "wb") as stream:
-        for ids in tqdm(encode(tokenizer, texts()), desc="tokenizing", unit=" documents"):
-            stream.write(ids.tobytes())
-            lengths.append(len(ids))
-    tokens = np.memmap(path, np.int32, "r") if sum(lengths) else np.empty(0, np.int32)
-    return TokenizedTexts(tokens, np.cumsum(lengths, dtype=np.int64), names)
+def special_ids(tokenizer: PreTrainedTokenizerFast) -> dict[str, int]:
+    """Id of each special token by its text."""
+    added = tokenizer.backend_tokenizer.get_added_tokens_decoder()
+    return {token.content: token_id for token_id, token in added.items() if token.special}
+
+
+def odd_tokens(tokenizer: PreTrainedTokenizerFast, tokens: Int[np.ndarray, " n"]) -> dict[str, int]:
+    """How many tokens of a corpus are special, and how many stand for text without a token."""
+    model = json.loads(tokenizer.backend_tokenizer.to_str())["model"]
+    name = model.get("unk_token")
+    unknown = model.get("unk_id") if name is None else model["vocab"].get(name)
+    special = set(special_ids(tokenizer).values()) - {unknown}
+    counts = {"special_tokens": 0, "unknown_tokens": 0}
+    for start in range(0, len(tokens), CHUNK):
+        chunk = np.asarray(tokens[start : start + CHUNK])
+        counts["special_tokens"] += int(np.isin(chunk, list(special)).sum())
+        counts["unknown_tokens"] += int((chunk == unknown).sum()) if unknown is not None else 0
+    return counts
 
 
 def decode(tokenizer: PreTrainedTokenizerFast, windows: Int[np.ndarray, "n length"]) -> list[str]:

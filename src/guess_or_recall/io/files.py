@@ -68,6 +68,12 @@ def content_hash(*paths: Path) -> str:
     return digest.hexdigest()
 
 
+def sha256(path: Path) -> str:
+    """Hash of a file."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def publish(folder: Path, output: Path) -> None:
     """Move a finished folder to `output`, replacing what stands there."""
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -10,8 +10,10 @@ RESULTS = Path("results")
 SEQUENCES_FOLDER = DATA / "sequences"
 SEQUENCES = SEQUENCES_FOLDER / "sequences.parquet"
 STREAM = SEQUENCES_FOLDER / "stream.parquet"  # the training stream, window by window
+DOCUMENTS = SEQUENCES_FOLDER / "documents.parquet"  # of a corpus of files: their tokens
 TOKENIZER = SEQUENCES_FOLDER / "tokenizer"
 CORPUS = SEQUENCES_FOLDER / "corpus.json"
+COVERAGE = SEQUENCES_FOLDER / "coverage.json"  # what of the corpus is studied
 MANIFEST = SEQUENCES_FOLDER / "manifest.csv"  # every file of the corpus and its hash
 
 MODEL = DATA / "model"

@@ -44,7 +44,9 @@ def sequences(length: int) -> pa.Schema:
             "sequence_duplicates": pa.int64(),
             "planted": pa.string(),
             "planted_copies": pa.int64(),
-            "document": pa.string(),
+            "document": pa.string(),  # the file, and `:line` or `:row` where it holds several
+            "document_id": pa.string(),  # the user's own name of it, if there is one
+            "document_start": pa.int64(),  # the character of its text at which the sequence begins
         }
     )
 
@@ -57,6 +59,9 @@ def published_sequences(length: int) -> pa.Schema:
 def stream(length: int) -> pa.Schema:
     """stream.parquet, of windows of `length` tokens."""
     return pa.schema({"tokens": token_list(length)})
+
+
+DOCUMENTS = pa.schema({"document": pa.string(), "tokens": pa.large_list(pa.int32())})
 
 
 def score(suffix: int) -> pa.Schema:

@@ -6,14 +6,19 @@ from pydantic import AfterValidator, Field, model_validator
 
 from guess_or_recall.settings.lengths import SEMANTIC_FILTERS, Lengths
 from guess_or_recall.settings.section import Part, Section
-from guess_or_recall.settings.values import Count, Number, Seed, Unit, low_to_high
+from guess_or_recall.settings.values import Count, Number, Seed, Unit, encoding, low_to_high
+
+Encoding = Annotated[str, AfterValidator(encoding)]
+SpecialTokens = Literal["text", "tokens"]  # what the text of a special token is encoded as
 
 
 class Files(Section):
     """A corpus of the user's own."""
 
-    path: str
+    path: Annotated[str, Field(min_length=1)]
     text: str
+    encoding: Encoding = "auto"
+    special_tokens: SpecialTokens = "text"
 
 
 class SemanticFilters(Section):
@@ -52,6 +57,18 @@ class Sequences(Lengths, Section):
     background: Count
     planted: dict[str, Planting]
     studied: dict[str, Count]
+
+    @property
+    def special_tokens(self) -> SpecialTokens:
+        """How special tokens in a text are encoded: as text, where the settings do not differ.
+
+        The stream of the packages, on which the shipped model was trained, holds tokens.
+        """
+        of_sources: dict[str, SpecialTokens] = {
+            "packages": "tokens",
+            "files": self.files.special_tokens,
+        }
+        return of_sources.get(self.source, "text")
 
     @model_validator(mode="after")
     def studied_kinds_exist(self) -> "Sequences":

@@ -33,6 +33,17 @@ def low_to_high(pair: tuple[float, float]) -> tuple[float, float]:
     return pair
 
 
+def encoding(name: str) -> str:
+    """Check the name of an encoding of texts, or `auto`."""
+    try:
+        is_text = name == "auto" or isinstance("".encode(name), bytes)
+    except (LookupError, ValueError):
+        is_text = False
+    if not is_text:
+        raise ValueError("give auto, or an encoding that Python knows, such as cp1252 or gb18030")
+    return name
+
+
 def batch(value: object) -> int | str:
     """Check a number of sequences, or `auto`."""
     if value != "auto" and (isinstance(value, bool) or not isinstance(value, int) or value < 1):

@@ -20,6 +20,7 @@ from guess_or_recall.errors import UserError
 from guess_or_recall.io import schemas
 
 ROWS = 16384  # read at once
+UNKNOWN = ("planted", "planted_copies", "document", "document_id", "document_start")
 SCHEMA = schemas.published_sequences(LENGTH)
 
 
@@ -36,7 +37,7 @@ def sequences_of(table: pa.Table, file: DataFile) -> pa.Table:
     columns = {name: table[name] for name in ("sequence_id", "text", "sequence_duplicates")}
     columns["tokens"] = token_lists(table, file)
     columns |= {f"{PREFIX}{name}": table[name] for name in PUBLISHED}
-    for name in ("planted", "planted_copies", "document"):
+    for name in UNKNOWN:
         columns[name] = pa.nulls(len(table), SCHEMA.field(name).type)
     return pa.table({name: columns[name] for name in SCHEMA.names}).cast(SCHEMA)
 

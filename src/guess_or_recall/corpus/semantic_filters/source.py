@@ -38,6 +38,13 @@ def take_over(settings: Sequences, seed: int, folder: Path) -> Corpus:
         sequences=sorted_union(files, ranks, folder),
         manifest=listing(files, data_folder),
         about={**provenance, "model": choice.model, **counts},
+        coverage={
+            **counts,
+            "statement": [
+                f"all {counts['sequences']:,} sequences of the {choice.model} splits are studied",
+                f"{counts['duplicates_dropped']:,} rows repeat a sequence_id and are left out",
+            ],
+        },
         counts=counts,
     )
 

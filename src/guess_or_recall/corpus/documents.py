@@ -1,0 +1,95 @@
+"""The tokens of a corpus's documents: in a file while sequences are cut, and stored for later."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Int
+from tqdm import tqdm
+from transformers import PreTrainedTokenizerFast
+
+from guess_or_recall.corpus.decoding import plain, whole
+from guess_or_recall.corpus.encoding import encode
+from guess_or_recall.corpus.source import Document, Reading, Texts
+from guess_or_recall.corpus.tokenizer import special_pattern
+from guess_or_recall.io import schemas
+from guess_or_recall.io.tables import read_parts
+from guess_or_recall.settings.sequences import Sequences
+
+PART = 1 << 20  # tokens that are stored together
+
+
+class TokenizedTexts(NamedTuple):
+    """The tokens of all documents, one after the other."""
+
+    tokens: Int[np.ndarray, " n"]
+    ends: Int[np.ndarray, " d"]  # where each document ends in `tokens`
+    names: list[str]
+    ids: list[str | None]  # the user's own names
+    places: Int[np.ndarray, " w"]  # the character of its document at which each window begins
+
+
+def read_documents(texts: Texts, settings: Sequences, reading: Reading) -> Iterator[Document]:
+    """The documents of a source with plain texts; every use of a corpus reads it here."""
+    for document in texts.documents(settings, reading):
+        name = None if document.id is None else whole(document.id)
+        yield document._replace(text=plain(document.text, reading.counts), id=name)
+
+
+def tokenize(
+    tokenizer: PreTrainedTokenizerFast,
+    documents: Iterator[Document],
+    path: Path,
+    settings: Sequences,
+    counts: Counter[str],
+) -> TokenizedTexts:
+    """Tokenize documents into the file `path`, so that memory does not grow with the corpus.
+
+    Args:
+        tokenizer: the one of the study.
+        documents: of `read_documents`.
+        path: for the tokens.
+        settings: the length of a window, and how special tokens in a text are encoded.
+        counts: get how often the text of a special token occurs.
+    """
+    names, ids, lengths, places = [], [], [], []
+    pattern = special_pattern(tokenizer)
+
+    def contents() -> Iterator[str]:
+        for document in documents:
+            names.append(document.name)
+            ids.append(document.id)
+            counts["special_tokens_in_text"] += len(pattern.findall(document.text))
+            yield document.text
+
+    with open(path, "wb") as stream:
+        encoded = encode(tokenizer, contents(), settings.special_tokens, settings.total)
+        for tokens in tqdm(encoded, desc="tokenizing", unit=" documents"):
+            stream.write(tokens.ids.tobytes())
+            lengths.append(len(tokens.ids))
+            places.append(tokens.starts[: lengths[-1] // settings.total])
+    tokens = np.memmap(path, np.int32, "r") if sum(lengths) else np.empty(0, np.int32)
+    ends = np.cumsum(lengths, dtype=np.int64)
+    return TokenizedTexts(tokens, ends, names, ids, np.concatenate([[0][:0], *places]))
+
+
+def stored(path: Path) -> Iterator[tuple[Int[np.ndarray, " n"], Int[np.ndarray, " d"]]]:
+    """Tokens and ends of the stored documents, some at a time; UserError as `read_parts`."""
+    for part in read_parts(path, schemas.select(schemas.DOCUMENTS, "tokens")):
+        [lists] = part["tokens"].chunks
+        yield lists.flatten().to_numpy(), lists.offsets.to_numpy()[1:] - lists.offsets[0].as_py()
+
+
+def tables_of(texts: TokenizedTexts) -> Iterator[pa.Table]:
+    """The documents' names and tokens, in tables of some documents."""
+    begins = np.concatenate([[0], texts.ends])
+    parts = np.flatnonzero(np.diff(begins[:-1] // PART, prepend=-1))  # of so many tokens, or more
+    for low, high in zip(parts, [*parts[1:], len(texts.ends)], strict=True):
+        tokens = pa.array(np.asarray(texts.tokens[begins[low] : begins[high]]))
+        offsets = pa.array(begins[low : high + 1] - begins[low])
+        lists = pa.LargeListArray.from_arrays(offsets, tokens)
+        columns = {"document": pa.array(texts.names[low:high], pa.string()), "tokens": lists}
+        yield pa.table(columns, schema=schemas.DOCUMENTS)
