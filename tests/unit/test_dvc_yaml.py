@@ -1,8 +1,6 @@
 """dvc.yaml declares what the stages really read: their code and their parameters."""
 
-import ast
 import importlib
-from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
@@ -10,55 +8,15 @@ from pydantic import BaseModel
 from guess_or_recall.settings.params import Params
 from guess_or_recall.settings.yaml import read_yaml
 from tests.conftest import ROOT
+from tests.dependencies import PIPELINE, code
 
-PACKAGE = "guess_or_recall"
-PIPELINE = read_yaml(ROOT / "dvc.yaml")
 PARAMS = read_yaml(ROOT / "params.yaml")
-PLUMBING = {
-    "errors.py",
-    "io/remotes.py",
-    "settings/params.py",
-    "settings/profiles.py",
-    "tracking/curves.py",
-    "tracking/runs.py",
-    "__init__.py",
-}  # they change no result
-
-
-def imported(path: Path) -> set[Path]:
-    """Files of the package that a file imports."""
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE):
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-        elif isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-    files = {ROOT / "src" / f"{name.replace('.', '/')}.py" for name in names}
-    return {file for file in files if file.exists()}
-
-
-def reached(path: Path) -> set[Path]:
-    """Files of the package that a file imports, and those that they import."""
-    found, fresh = {path}, {path}
-    while fresh:
-        fresh = (
-            set().union(*(imported(file) for file in fresh if not changes_nothing(file))) - found
-        )
-        found |= fresh
-    return found
 
 
 @pytest.mark.parametrize("stage", PIPELINE["stages"])
 def test_a_stage_depends_on_the_code_that_it_runs_and_on_no_other(stage):
-    declared = {dep for dep in PIPELINE["stages"][stage]["deps"] if dep.startswith("src/")}
-    needed = reached(ROOT / f"src/{PACKAGE}/stages/{stage}.py")
-    assert declared == {str(file.relative_to(ROOT)) for file in needed if not changes_nothing(file)}
-
-
-def changes_nothing(file: Path) -> bool:
-    """Whether a file of the package changes no result."""
-    name = file.relative_to(ROOT / "src" / PACKAGE)
-    return str(name) in PLUMBING or file.name in PLUMBING
+    declared = [dep for dep in PIPELINE["stages"][stage]["deps"] if dep.startswith("src/")]
+    assert declared == code(stage)
 
 
 NO_RESULT = {  # parameters that a stage reads and that change no value of what it makes
@@ -79,7 +37,7 @@ NO_RESULT = {  # parameters that a stage reads and that change no value of what 
 
 def settings_of(stage: str) -> type[BaseModel]:
     """The settings that a stage file reads."""
-    module = importlib.import_module(f"{PACKAGE}.stages.{stage}")
+    module = importlib.import_module(f"guess_or_recall.stages.{stage}")
     [settings] = {
         value
         for name, value in vars(module).items()

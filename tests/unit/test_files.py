@@ -3,18 +3,21 @@
 import contextlib
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from guess_or_recall.errors import UserError
+from guess_or_recall.io import scratch as scratch_module
 from guess_or_recall.io.files import existing, publish
-from guess_or_recall.io.scratch import PACKAGE, locked, modules_of, scratch, scratch_root
-from tests.conftest import line_of
+from guess_or_recall.io.scratch import code_of, locked, scratch, scratch_root, versions_of
+from tests.conftest import ROOT, line_of
 
 
 def test_a_missing_file_names_the_way_out(tmp_path):
@@ -35,19 +38,19 @@ def test_publish_replaces_what_stands_there(tmp_path):
 
 
 def test_scratch_outlives_an_error_and_is_removed_after_success(workspace):
-    with contextlib.suppress(RuntimeError), scratch("work", 1) as first:
+    with contextlib.suppress(RuntimeError), scratch("train", 1) as first:
         (first / "part").write_text("done")
         raise RuntimeError
-    with scratch("work", 1) as again:
+    with scratch("train", 1) as again:
         assert again == first
         assert (again / "part").read_text() == "done"
-    with scratch("work", 1) as fresh:
+    with scratch("train", 1) as fresh:
         assert list(fresh.iterdir()) == []
     assert list(scratch_root().iterdir()) == []  # neither folders nor lock files
 
 
 def test_other_work_has_another_scratch(workspace):
-    with scratch("work", 1) as one, scratch("work", 2) as two, scratch("other", 1) as three:
+    with scratch("train", 1) as one, scratch("train", 2) as two, scratch("score", 1) as three:
         assert len({one, two, three}) == 3
 
 
@@ -71,7 +74,7 @@ from guess_or_recall.io.scratch import scratch
 rounds, pause = int(sys.argv[1]), float(sys.argv[2])
 print("ready", flush=True)
 for _ in range(rounds):
-    with scratch("work", 1) as folder:
+    with scratch("train", 1) as folder:
         Path("busy").touch(exist_ok=False)  # an error where another process is inside
         (folder / "part").touch(exist_ok=False)
         print("inside", flush=True)
@@ -131,15 +134,68 @@ def test_a_kill_leaves_the_work_and_frees_the_lock(workspace):
     assert line_of(process) == "inside\n"
     process.send_signal(signal.SIGKILL)
     assert ended(process) == -9
-    with scratch("work", 1) as folder:
+    with scratch("train", 1) as folder:
         assert (folder / "part").exists()
     assert list(scratch_root().iterdir()) == []
 
 
-def test_the_name_of_a_work_depends_on_the_code_of_its_stage_alone():
+@pytest.fixture
+def project(workspace, monkeypatch):
+    """A copy of the code, in which a file can be changed."""
+    shutil.copytree(ROOT / "src", workspace / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "dvc.yaml", workspace)
+    monkeypatch.setattr(scratch_module, "PROJECT", workspace)
+    return workspace
+
+
+def name_of(stage: str) -> str:
+    """The name of the scratch folder that a stage works in."""
+    code_of.cache_clear()
+    versions_of.cache_clear()
+    with scratch(stage, 1) as folder:
+        return folder.name
+
+
+@pytest.mark.parametrize(
+    ("stage", "file", "is_other_work"),
+    [
+        ("train", "classifier/cnn.py", True),
+        ("train", "attention/triangle.py", True),
+        ("train", "tracking/curves.py", False),  # what is logged is no result
+        ("train", "settings/figures.py", False),
+        ("attention", "attention/gallery.py", True),
+        ("attention", "report/style.py", False),
+        ("attention", "classifier/cnn.py", False),
+    ],
+)
+def test_other_code_of_a_stage_is_other_work(project, stage, file, is_other_work):
     """An edit of a figure's style must not orphan an interrupted extraction."""
-    stages = PACKAGE / "stages"
-    attention, figures = modules_of(stages / "attention.py"), modules_of(stages / "figures.py")
-    assert PACKAGE / "attention" / "gallery.py" in attention & figures
-    assert PACKAGE / "report" / "style.py" in figures - attention
-    assert modules_of(stages / "no_stage.py") == frozenset()
+    before = name_of(stage)
+    with open(project / "src" / "guess_or_recall" / file, "a") as code:
+        code.write("# another line\n")
+    assert (name_of(stage) != before) is is_other_work
+
+
+@pytest.mark.parametrize(
+    ("stage", "library", "is_other_work"),
+    [
+        ("train", "numpy", True),
+        ("train", "torch", True),
+        ("train", "transformers", False),
+        ("score", "transformers", True),
+        ("score", "seaborn", False),
+    ],
+)
+def test_another_version_of_a_library_is_other_work_where_it_decides(
+    workspace, monkeypatch, stage, library, is_other_work
+):
+    before = name_of(stage)
+    monkeypatch.setattr(
+        scratch_module, "version", lambda name: "0" if name == library else version(name)
+    )
+    assert (name_of(stage) != before) is is_other_work
+
+
+def test_scratch_is_of_a_stage_of_dvc_yaml(workspace):
+    with pytest.raises(KeyError, match="no-stage"), scratch("no-stage", 1):
+        pass

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.dependencies import PACKAGE, imports_of
 
-PACKAGE = ROOT / "src" / "guess_or_recall"
 FILES = sorted(PACKAGE.rglob("*.py"))
 OPERATE = {"stages", "commands", "cli"}  # what a user runs; the rooms do not know it
 FORBIDDEN = {  # room -> rooms that it must not import
@@ -24,16 +24,6 @@ FORBIDDEN = {  # room -> rooms that it must not import
 
 def room_of(file: Path) -> str:
     return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
-
-
-def imports_of(file: Path) -> set[Path]:
-    """Files of the package that a file imports, also inside functions."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE.name):
-            names |= {f"{node.module}", *(f"{node.module}.{alias.name}" for alias in node.names)}
-    paths = {PACKAGE.parent / f"{name.replace('.', '/')}.py" for name in names}
-    return {path for path in paths if path.exists()}
 
 
 def functions_of(file: Path) -> list[ast.FunctionDef]:

@@ -12,7 +12,8 @@ from guess_or_recall.settings.versions import (
 )
 from guess_or_recall.settings.yaml import read_yaml
 from tests.conftest import ROOT
-from tests.unit.test_dvc_yaml import PARAMS, PIPELINE, reached
+from tests.dependencies import PACKAGE, PIPELINE, reached
+from tests.unit.test_dvc_yaml import PARAMS
 
 VERSIONS = read_yaml(ROOT / "versions.yaml")
 LOCKED = pinned_versions(ROOT / "requirements.lock")
@@ -40,9 +41,7 @@ def listed(stage: str) -> set[str]:
 
 @pytest.mark.parametrize("stage", PIPELINE["stages"])
 def test_a_stage_lists_the_libraries_that_decide_its_result_and_no_other(stage):
-    code = "\n".join(
-        path.read_text() for path in reached(ROOT / f"src/guess_or_recall/stages/{stage}.py")
-    )
+    code = "\n".join(path.read_text() for path in reached(PACKAGE / "stages" / f"{stage}.py"))
     deciding = {name for name, pattern in DECIDES.items() if re.search(pattern, code, re.M)}
     corpus = set(PARAMS["sequences"]["packages"]) if stage == "sequences" else set()
     assert listed(stage) == deciding | corpus

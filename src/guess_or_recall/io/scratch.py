@@ -1,6 +1,5 @@
 """Scratch folders, in which long stages keep finished work through any kill, and locks."""
 
-import ast
 import fcntl
 import hashlib
 import json
@@ -13,8 +12,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from guess_or_recall.io.files import content_hash
+from guess_or_recall.settings.yaml import read_yaml
 
-PACKAGE = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[3]  # whose code runs: of an experiment, its workspace
 
 
 def repository() -> Path:
@@ -31,36 +31,29 @@ def scratch_root() -> Path:
     return Path(os.environ.get("GUESS_OR_RECALL_SCRATCH", repository() / ".scratch"))
 
 
-def work_name(stage: str, *matters: object) -> str:
-    """A name for a stage's work, another one where anything that it depends on differs.
-
-    That is what `matters`, the versions of torch and transformers, and the stage's own code: the
-    modules that it imports, not those of the rest of the project.
-    """
-    versions = [version("torch"), version("transformers")]
-    code = content_hash(*sorted(modules_of(PACKAGE / "stages" / f"{stage}.py")))
-    work = json.dumps([stage, *matters, versions, code], sort_keys=True, default=str)
-    return f"{stage}-{hashlib.sha256(work.encode()).hexdigest()[:16]}"
+def work_name(kind: str, *matters: object) -> str:
+    """A name for a work, another one where anything that it depends on differs."""
+    work = json.dumps([kind, *matters], sort_keys=True, default=str)
+    return f"{kind}-{hashlib.sha256(work.encode()).hexdigest()[:16]}"
 
 
 @cache
-def modules_of(path: Path) -> frozenset[Path]:
-    """The files of this package that a module imports, directly or through others, and itself."""
-    reached, fresh = set(), {path} if path.exists() else set()
-    while fresh:
-        reached |= fresh
-        fresh = {file for module in fresh for file in imported_files(module)} - reached
-    return frozenset(reached)
+def code_of(stage: str) -> str:
+    """Hash of the modules that decide what a stage makes, as dvc.yaml lists them."""
+    return content_hash(*(PROJECT / dep for dep in declared(stage)["deps"] if dep[:4] == "src/"))
 
 
-def imported_files(path: Path) -> Iterator[Path]:
-    """The files of this package that a module imports itself."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE.name):
-            for name in [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]:
-                file = PACKAGE.parent / f"{str(name).replace('.', '/')}.py"
-                if file.exists():
-                    yield file
+@cache
+def versions_of(stage: str) -> dict[str, str]:
+    """Installed versions of the libraries that decide what a stage makes, by dvc.yaml."""
+    files = [entry for entry in declared(stage)["params"] if isinstance(entry, dict)]
+    names = [name for file in files for name in file["versions.yaml"]]
+    return {name: version(name) for name in names}
+
+
+def declared(stage: str) -> dict:
+    """A stage of dvc.yaml."""
+    return read_yaml(PROJECT / "dvc.yaml")["stages"][stage]
 
 
 @contextmanager
@@ -72,14 +65,15 @@ def scratch(
     Args:
         stage: the stage's name.
         matters: everything that the result depends on (params, hashes of inputs); another
-            value, other code or another torch or transformers is another folder, so that
-            nothing stale is ever taken up again.
+            value, other code or another version of a library that dvc.yaml lists for the stage
+            is another folder, so that nothing stale is ever taken up again.
         keep: whether the folder stays after success too, for who asks next.
         shared: whether others who share it may work in it at the same time; it stays then too.
 
     A second process with the same work waits here until the first has ended.
     """
-    folder = scratch_root() / work_name(stage, *matters)
+    name = work_name(stage, code_of(stage), versions_of(stage), *matters)
+    folder = scratch_root() / name
     with locked(folder.with_suffix(".lock"), shared):
         folder.mkdir(exist_ok=True)
         yield folder

@@ -12,7 +12,6 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.io.files import existing
 from guess_or_recall.settings.yaml import parse_yaml
 
 FOLDER = Path("profiles")
@@ -28,9 +27,10 @@ def names() -> list[str]:
 
 def render(name: str) -> str:
     """Text of params.yaml under a profile: the default with the profile's settings laid over it."""
-    if name not in names():
-        raise UserError(f"unknown profile '{name}': there are {', '.join(names())}")
-    default = existing(FOLDER / f"{DEFAULT}.yaml").read_text()
+    for needed in (name, DEFAULT):
+        if needed not in names():
+            raise UserError(f"unknown profile '{needed}': there are {', '.join(names())}")
+    default = (FOLDER / f"{DEFAULT}.yaml").read_text()
     if name == DEFAULT:
         return default
     merged = load(default, DEFAULT)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from guess_or_recall.classifier.result import matters, origin, replay
 from guess_or_recall.io import paths
-from guess_or_recall.io.scratch import locked, repository, scratch_root, work_name
+from guess_or_recall.io.scratch import locked, repository, scratch_root, versions_of, work_name
 from guess_or_recall.settings.params import Params, read_params
 from guess_or_recall.taxonomy.variants import current_variant
 from guess_or_recall.tracking.curves import Run, tracked
@@ -29,7 +29,7 @@ def reporting(
     params = params or read_params()
     group = group or os.environ.get("WANDB_RUN_GROUP", "")
     name = run_name(params)
-    parts = [name, *matters(params.train, origin(labels_file))]
+    parts = [name, versions_of("train"), *matters(params.train, origin(labels_file))]
     run_id, without_group = (work_name("run", label, *parts) for label in (group, ""))
     run = Run(name, params.model_dump(), repository(), run_id, group or None, [without_group])
     lock = scratch_root() / f"{without_group}.lock"
