@@ -5,22 +5,33 @@ from string import ascii_lowercase
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 from rich.console import Console
 from tokenizers import Regex, Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Split
 from transformers import PreTrainedTokenizerFast
 
-from guess_or_recall.audit import describe
+from guess_or_recall.attention.pooling import pooled_attention
+from guess_or_recall.attention.store import POOLINGS
+from guess_or_recall.audit import describe, examine
 from guess_or_recall.audit.examine import Examination
-from guess_or_recall.audit.lookup import look_up
+from guess_or_recall.audit.lookup import Subject, look_up
+from guess_or_recall.classifier.cnn import Architecture, Cnn
 from guess_or_recall.corpus.tokenizer import train_tokenizer
 from guess_or_recall.errors import UserError
 from guess_or_recall.io import paths, schemas
 from guess_or_recall.io.tables import token_column, write_table
+from guess_or_recall.localization.delta import Pooled, deltas
+from guess_or_recall.model.scoring import score
+from guess_or_recall.model.training import new_model
 from guess_or_recall.settings.lengths import Lengths
+from guess_or_recall.settings.params import parse_params
+from guess_or_recall.settings.yaml import dump_yaml, read_yaml
 from guess_or_recall.taxonomy.trees import TaxonomyTree
+from tests.conftest import ROOT
 
+KINDS = ("guided", "plain")  # of gradients
 LENGTHS = Lengths(prefix=3, suffix=2)
 TREE = TaxonomyTree("mine", (("often", "sequence_duplicates > delta"), ("code", "is_code")), "rest")
 
@@ -105,6 +116,28 @@ def test_a_suffix_is_counted_within_every_window(tokenizer):
         expected = sum(row[i : i + 32].tolist() == suffix for row in windows for i in range(4))
         assert expected > 0
         assert look_up(text, tokenizer, lengths).duplicates == expected
+
+
+@pytest.mark.parametrize("gradients", KINDS)
+def test_the_map_of_a_sequence_is_made_as_those_of_the_study(monkeypatch, gradients):
+    content = read_yaml(ROOT / "params.yaml")
+    content["sequences"] |= {"prefix": 16, "suffix": 16}
+    content["features"]["is_code"] = "off"
+    content["localize"]["gradients"] = gradients
+    params = parse_params(dump_yaml(content), "here")
+    torch.manual_seed(0)
+    cnns = [Cnn(Architecture(6, 4, pooling), 2, 3, 32).eval() for pooling in ("mean", "max")]
+    monkeypatch.setattr(examine, "load_current", lambda tree, device: cnns)
+    model = new_model(vocabulary=300, layers=2, width=16, heads=2, length=32, seed=0).eval()
+    tokens = np.arange(32, dtype=np.int32)[None] + 60
+    seen = examine.examine(Subject("7", tokens, 1), model, train_tokenizer(["abc"], 300), params)
+    continued = score(model, tokens, 16, 1, 1).continuation
+    studied = torch.from_numpy(np.concatenate([tokens[:, :16], continued], 1).astype(np.int64))
+    pooled: Pooled = dict(zip(POOLINGS, pooled_attention(model, studied).numpy(), strict=True))
+    label = np.array([seen.label], np.int8)
+    both = {name: deltas(cnns, pooled, label, name, 1, True).maps[seen.label] for name in KINDS}
+    np.testing.assert_array_equal(seen.delta, both[gradients])
+    assert not np.array_equal(*both.values())
 
 
 def examination(label: int, **features: float | bool) -> Examination:

@@ -138,7 +138,7 @@ def test_two_layers_by_hand(gradients):
     attention[0, 0, 2, 1], attention[0, 1, 2, 1] = 0.75, 0.5  # 1: the largest
     attention[0, 0, 3, 0], attention[0, 1, 3, 0] = 0.25, 1.0  # 0.75
     pooled = {name: pack(attention).half().numpy() for name in ("mean", "max")}
-    found = deltas([tiny_cnn()], pooled, np.array([0], np.int8), gradients, quiet=True)
+    found = deltas([tiny_cnn()], pooled, np.array([0], np.int8), gradients, 1, quiet=True)
     expected = np.zeros((2, 4, 4), np.float32)
     expected[0, 2, 1], expected[1, 2, 1] = 1 * 0.75, 0.5 * 0.5
     np.testing.assert_array_equal(found.maps[0], expected)
@@ -150,7 +150,7 @@ def test_no_positive_contrast_gives_zero(gradients):
     """Nothing raises the logit -h of class 1 above that of class 0."""
     attention = torch.full((1, 2, 4, 4), 0.5).tril()
     pooled = {name: pack(attention).half().numpy() for name in ("mean", "max")}
-    found = deltas([tiny_cnn()], pooled, np.array([1], np.int8), gradients, quiet=True)
+    found = deltas([tiny_cnn()], pooled, np.array([1], np.int8), gradients, 1, quiet=True)
     assert not found.maps[1].any()
 
 
@@ -163,17 +163,17 @@ def test_share_is_of_the_whole_sample():
 @pytest.mark.parametrize("batch", [1, 3, 32])
 def test_the_batch_changes_nothing(heads, batch):
     cnns, labels = [random_cnn("max")], np.array([0, 1, 1, 2, 2], np.int8)
-    one = deltas(cnns, pooled_of(heads), labels, batch=batch, quiet=True)
-    other = deltas(cnns, pooled_of(heads), labels, batch=2, quiet=True)
+    one = deltas(cnns, pooled_of(heads), labels, "guided", batch, quiet=True)
+    other = deltas(cnns, pooled_of(heads), labels, "guided", 2, quiet=True)
     np.testing.assert_allclose(one.maps, other.maps, rtol=1e-5, atol=1e-7)
-    again = deltas(cnns, pooled_of(heads), labels, batch=batch, quiet=True)
+    again = deltas(cnns, pooled_of(heads), labels, "guided", batch, quiet=True)
     assert one.maps.tobytes() == again.maps.tobytes()
 
 
 @pytest.mark.parametrize("classes", [2, 5])
 def test_any_number_of_classes(heads, classes):
     labels = np.arange(5, dtype=np.int8) % classes
-    found = deltas([random_cnn(classes=classes)], pooled_of(heads), labels, quiet=True)
+    found = deltas([random_cnn(classes=classes)], pooled_of(heads), labels, "guided", 2, quiet=True)
     assert found.maps.shape == (classes, LAYERS, LENGTH, LENGTH)
     assert np.isfinite(found.maps).all()
 

@@ -353,7 +353,7 @@ def test_delta_and_one_sequence_are_those_of_the_store(study):
     both = []
     for store in (STORE, FILE):
         pooled = {name: read_pooled(store, said.sequence_id, name) for name in POOLINGS}
-        found = deltas(cnns, pooled, said.label, quiet=True)
+        found = deltas(cnns, pooled, said.label, "guided", 32, quiet=True)
         mean = unpack(torch.from_numpy(pooled["mean"][0]).float()).numpy()
         words = [str(token) for token in said.tokens[0]]
         figure = sequence_figure(mean, found.maps[said.label[0]], words, 32, 1, "one")

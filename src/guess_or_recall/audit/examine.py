@@ -64,7 +64,7 @@ def examine(
         label,
         decode(tokenizer, studied.T),
         unpack(torch.from_numpy(pooled["mean"][0]).float()).numpy(),
-        deltas(cnns, pooled, labels, quiet=True).maps[label],
+        deltas(cnns, pooled, labels, params.localize.gradients, 1, quiet=True).maps[label],
         chances(cnns, pooled),
     )
 

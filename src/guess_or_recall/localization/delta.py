@@ -105,8 +105,8 @@ def deltas(
     cnns: list[Cnn],
     pooled: Pooled,
     labels: Int8[np.ndarray, " n"],
-    gradients: Gradients = "guided",
-    batch: int = 32,
+    gradients: Gradients,
+    batch: int,
     quiet: bool = False,
 ) -> Deltas:
     """Δ of each class, over some sequences and all CNNs.
