@@ -9,6 +9,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import time
 from itertools import pairwise
 
 import psutil
@@ -141,7 +142,13 @@ def test_ranges_hold_every_number_once(numbers):
     assert all(int(b[0]) - int(a[-1]) > 1 for a, b in pairwise(parts))
 
 
-def test_states_from_queue_experiments_and_logs(workspace):
+@pytest.fixture
+def submitted(workspace):
+    """The chain's record, written before any log."""
+    write_chain(WHOLE)
+
+
+def test_states_from_queue_experiments_and_logs(submitted):
     write_log("prepare", 1, 1, "...\n== status 0, 12 s, n1\n")
     write_log("extract", 2, 1, "== status 0, 70 s, n1\n")
     error = "10%|#\rerror in extract: disk full\nERROR: more\n== status 1, 3 s, n2\n"
@@ -164,12 +171,28 @@ def test_states_from_queue_experiments_and_logs(workspace):
     assert {task.state for task in left} == {"done"}  # whatever the logs say
 
 
-def test_the_latest_log_of_a_task_counts(workspace):
-    for job, time in ((9, 2), (10, 3), (8, 1)):
+def test_the_latest_log_of_a_task_counts(submitted):
+    now = time.time()
+    for job, later in ((9, 2), (10, 3), (8, 1)):
         path = write_log("extract", job, 1, f"== status {job - 8}, 5 s, n1\n")
-        os.utime(path, (time, time))
+        os.utime(path, (now + later, now + later))
     assert tasks(WHOLE, {}, set(), False)[1].said.startswith("no output (")
     assert "extract-10_1.log" in tasks(WHOLE, {}, set(), False)[1].said
+
+
+@pytest.mark.parametrize("step", ["prepare", "extract", "merge", "tables"])
+def test_a_log_of_an_earlier_submission_is_no_success(workspace, step):
+    """What became stale, was submitted again and then cancelled before it began."""
+    path = write_log(step, 5, 1, "== status 0, 7 s, n1\n")
+    os.utime(path, (1, 1))
+    write_chain(WHOLE)
+    position = [task.step for task in tasks(WHOLE, {}, set(), False)].index(step)
+    task = tasks(WHOLE, {}, set(), left_is_done=False)[position]
+    assert task.state == "failed" and task.said.startswith("it never began")
+    if step != "tables":
+        assert tasks(WHOLE, {}, set(), left_is_done=True)[position][3:] == ("done", "", 7)
+    write_log(step, 6, 1, "== status 0, 8 s, n1\n")
+    assert tasks(WHOLE, {}, set(), left_is_done=False)[position][3:] == ("done", "", 8)
 
 
 @pytest.mark.parametrize(

@@ -53,15 +53,13 @@ class Chain:
         return f"part {task}/{self.parts}" if step == "extract" else ""
 
     def log(self, step: str, task: int) -> Path | None:
-        """Where a task has said something, in the job that it wrote to last.
-
-        The tables are made again with every submission, so that an older log of theirs is none.
-        """
+        """Where a task has said something, in the job that it wrote to last."""
         logs = self.folder.glob(f"{step}-*_{task}.log")
-        log = max(logs, key=lambda path: path.stat().st_mtime, default=None)
-        submitted = self.folder / "chain.json"
-        is_old = log and step == "tables" and log.stat().st_mtime < submitted.stat().st_mtime
-        return None if is_old else log
+        return max(logs, key=lambda path: path.stat().st_mtime, default=None)
+
+    def is_since_submission(self, log: Path) -> bool:
+        """Whether a task has said something since the chain was last submitted."""
+        return log.stat().st_mtime >= (self.folder / "chain.json").stat().st_mtime
 
 
 def root() -> Path:

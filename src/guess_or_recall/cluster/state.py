@@ -55,7 +55,11 @@ def tasks(chain: Chain, queue: Queue, recorded: set[str], left_is_done: bool) ->
 def state_of(
     chain: Chain, step: str, number: int, queued: Queued | None, is_done: bool
 ) -> tuple[State, str, int | None]:
-    """State, comment and seconds of a task, from the queue or else from its log."""
+    """State, comment and seconds of a task, from the queue or else from its log.
+
+    What was submitted again says nothing by an older log: it may have been cancelled before it
+    began. A variant does: why it failed, while what is recorded tells whether it is done.
+    """
     log = chain.log(step, number)
     text = log.read_text(errors="replace") if log else ""
     ending = LAST.search(text)
@@ -64,9 +68,10 @@ def state_of(
     if queued and not (queued.state == "COMPLETING" and ending):
         return "running", f"on {queued.node}", None
     seconds = int(ending[2]) if ending and ending[1] == "0" else None
-    if is_done or (seconds is not None and step != "variants"):
+    counts = log is not None and (step == "variants" or chain.is_since_submission(log))
+    if is_done or (seconds is not None and step != "variants" and counts):
         return "done", "", seconds
-    if not log:
+    if not log or not counts:
         return "failed", "it never began: cancelled, or a job that it waited for failed", None
     said = "its experiment is gone" if seconds is not None else why(text, bool(ending))
     return "failed", f"{said} ({log})", None
