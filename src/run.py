@@ -9,25 +9,13 @@ import importlib
 import sys
 from pathlib import Path
 
-STAGES = {
-    "sequences": "cut, plant and count the sequences of the corpus",
-    "model": "train the language model, or point to one",
-    "score": "memorization score and perplexities of every sequence",
-    "features": "ROUGE, templates and code, from the text alone",
-    "pool": "the union of the sequences that the declared variants sample",
-    "attention": "head-pooled attention patterns of the pool",
-    "label": "classes of the current taxonomy, and the train and eval parts",
-    "train": "train the grid of CNNs on the attention patterns",
-    "evaluate": "confusion matrix, F1 and confidence intervals",
-    "localize": "Δ maps: where in the attention the CNNs see each class",
-    "ablate": "what the model still extracts when attention is cut",
-    "figures": "every figure",
-}
-USAGE = f"""\
+ROOT = Path(__file__).parents[1]
+STAGES = ROOT / "src/guess_or_recall/stages"
+USAGE = """\
 usage: python src/run.py STAGE
 
 Parameters come from params.yaml, paths from dvc.yaml. The stages, in their order:
-{chr(10).join(f"  {name:<10} {line}" for name, line in STAGES.items())}
+{stages}
 
 `dvc repro` runs all that need it; `gor --help` lists the commands beside the pipeline."""
 
@@ -39,15 +27,25 @@ def main() -> int:
 
     name, *rest = sys.argv[1:] or ["--help"]
     if name in ("-h", "--help"):
-        print(USAGE)
+        print(usage())
         return 0
-    if name not in STAGES:
+    if name not in {path.stem for path in STAGES.glob("[a-z]*.py")}:
         return cli.main()
     if rest:
         print(f"{name} takes no arguments: its parameters stand in params.yaml", file=sys.stderr)
         return 2
     set_environment()
     return exit_status(name, lambda: run_stage(name))
+
+
+def usage() -> str:
+    """The stages with their descriptions of dvc.yaml."""
+    from guess_or_recall.settings.yaml import read_yaml
+
+    stages = read_yaml(ROOT / "dvc.yaml")["stages"]
+    return USAGE.format(
+        stages="\n".join(f"  {name:<10} {stage['desc']}" for name, stage in stages.items())
+    )
 
 
 def run_stage(name: str) -> None:
@@ -63,7 +61,7 @@ def note_versions() -> None:
     """Say on stderr which installed libraries are not those that the results were made with."""
     from guess_or_recall.settings.versions import VERSIONS, differing_versions
 
-    if differing := differing_versions(Path(__file__).parents[1] / VERSIONS):
+    if differing := differing_versions(ROOT / VERSIONS):
         print(f"note: {', '.join(differing)}: `make setup` installs them", file=sys.stderr)
 
 
