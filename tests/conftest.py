@@ -1,6 +1,8 @@
 """Shared helpers of the tests."""
 
+import contextlib
 import fcntl
+import importlib
 import os
 import shutil
 import signal
@@ -15,6 +17,7 @@ from jaxtyping import install_import_hook
 # passing for a float. The processes that tests start run without it.
 CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
 install_import_hook("guess_or_recall", CHECKER)
+from guess_or_recall.settings.yaml import read_yaml  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 os.environ["PYTHONPATH"] = str(ROOT / "src")  # for the processes that tests start
@@ -107,6 +110,18 @@ def micro(tmp_path_factory):
             commit(made)
             made.parent.rename(folder.parent)
     return folder
+
+
+def stages() -> list[str]:
+    """Names of the stages of this repository, in their order."""
+    return list(read_yaml(ROOT / "dvc.yaml")["stages"])
+
+
+def run_stages(folder: Path, *names: str) -> None:
+    """Run stages of a repository by hand, without DVC, in this process."""
+    with contextlib.chdir(folder):
+        for name in names:
+            importlib.import_module(f"guess_or_recall.stages.{name}").main()
 
 
 def copy_of(repository: Path, folder: Path) -> Path:

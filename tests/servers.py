@@ -30,7 +30,7 @@ def wait_for(is_so, seconds: float, what: str) -> None:
     end = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < end, f"{what}: not within {seconds} s"
-        time.sleep(0.1)
+        time.sleep(0.2)
 
 
 def answers(port: int) -> bool:

@@ -4,8 +4,10 @@
 # pyright: reportArgumentType=false, reportCallIssue=false, reportGeneralTypeIssues=false
 # pyright: reportIndexIssue=false, reportOperatorIssue=false
 
+import contextlib
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pandas as pd
@@ -14,24 +16,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from guess_or_recall.commands import sequence
+from guess_or_recall.commands import plan, sequence
 from guess_or_recall.errors import UserError
 from guess_or_recall.settings.yaml import dump_yaml, read_yaml
-from tests.conftest import copy_of, must, run
+from tests.conftest import copy_of, must, run, run_stages, stages
 from tests.unit.test_dvc_yaml import NO_RESULT
 
-STAGES = [
-    "sequences", "model", "score", "features", "pool", "attention", "label", "train", "evaluate",
-    "localize", "ablate", "figures",
-]  # fmt: skip
-IN_ONE_PROCESS = """
-import sys
-sys.path.insert(0, "src")
-import run
-for stage in sys.argv[1:]:
-    sys.argv = ["run.py", stage]
-    assert run.main() == 0
-"""
+STAGES = stages()
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +81,7 @@ def test_an_ablated_model_recites_less_and_one_left_whole_as_scored(repository):
     }  # fmt: skip
 
 
-def test_one_sequence(repository, monkeypatch):
+def test_one_sequence(repository, monkeypatch, capsys):
     """By its id, and by its text: the same classes, features and chances; mistakes in a line."""
     folder = repository / "data"
     sequences = pd.read_parquet(folder / "sequences/sequences.parquet")
@@ -101,10 +92,11 @@ def test_one_sequence(repository, monkeypatch):
     assert "none → recall" in said
     assert (repository / f"results/sequence_{chosen}.png").stat().st_size > 10_000
     text = sequences.set_index("sequence_id").text[chosen]
-    told = must(repository, "python", "src/run.py", "sequence", text, "--layer", "1")
+    monkeypatch.chdir(repository)
+    sequence.main(text, layer=1)
+    told = capsys.readouterr().out
     strip = [line for line in said.splitlines() if "sequence_duplicates" in line or "│" in line]
     assert strip == [line for line in told.splitlines() if line in strip]
-    monkeypatch.chdir(repository)
     for wrong, message in (
         (("987654321",), "no sequence has the id 987654321"),
         (("a few words",), "64 are needed: a prefix of 32 and a suffix of 32"),
@@ -141,37 +133,39 @@ def test_a_second_run_gives_the_same_bytes(repository):
     """Of all stages, from nothing and without DVC, in one process: by its hashes of the first."""
     for name in ("data", "metrics", "figures"):
         shutil.rmtree(repository / name)
-    must(repository, "python", "-c", IN_ONE_PROCESS, *STAGES)
+    run_stages(repository, *STAGES)
     assert "up to date" in must(repository, "dvc", "status")
     assert must(repository, "git", "status", "--porcelain", "-uno") == ""
 
 
-def test_a_variant_runs_label_and_later_only(repository):
-    output = must(
-        repository, "dvc", "exp", "run", "-n", "variant", "-S", "taxonomy=recite", "-S", "rho=0.6"
-    )
-    assert stages_run(output) == STAGES[STAGES.index("label") :]
-    assert set(read(repository, "label")["sampled"]) == {"non-memorized", "recite", "others"}
-    shown = must(repository, "dvc", "exp", "show", "--csv")
-    assert "variant" in shown and "min_f1" in shown
-    assert "metrics/label.json" in must(repository, "dvc", "metrics", "diff")
-    must(repository, "dvc", "plots", "show", "--out", "plots")
-    assert (repository / "plots" / "index.html").exists()
-    must(repository, "dvc", "plots", "diff", "HEAD", "variant", "--out", "plots-diff")
-
-
 @pytest.mark.parametrize(
-    ("setting", "message"),
+    ("setting", "value", "message"),
     [
-        ("taxonomy=gess", "guess"),
-        ("delta=-1", "delta = -1"),
-        ("rho=1.5", "rho = 1.5"),
-        ("train.epochs=0", "train.epochs = 0"),
-        ("taxonomy=reconstruct", "class 'reconstruct' is empty"),
+        ("taxonomy", "gess", "guess"),
+        ("delta", -1, "delta = -1"),
+        ("rho", 1.5, "rho = 1.5"),
+        ("train.epochs", 0, "train.epochs = 0"),
+        ("taxonomy", "reconstruct", "class 'reconstruct' is empty"),
     ],
 )
-def test_a_users_mistake_is_one_line(repository, setting, message):
-    done = run(repository, "dvc", "exp", "run", "--temp", "-S", setting)
+def test_a_users_mistake_is_one_line(repository, setting, value, message):
+    path = repository / "params.yaml"
+    before = path.read_text()
+    content = read_yaml(path)
+    section, _, key = setting.rpartition(".")
+    (content[section] if section else content)[key] = value
+    path.write_text(dump_yaml(content))
+    done = run(repository, "python", "src/run.py", "label")
+    path.write_text(before)
+    assert_one_line(done, message)
+
+
+def test_a_users_mistake_is_one_line_under_dvc(repository):
+    done = run(repository, "dvc", "exp", "run", "--temp", "-S", "taxonomy=reconstruct")
+    assert_one_line(done, "class 'reconstruct' is empty")
+
+
+def assert_one_line(done: subprocess.CompletedProcess, message: str) -> None:
     said = done.stdout + done.stderr
     assert done.returncode != 0
     assert "Traceback" not in said
@@ -194,14 +188,13 @@ def published_rows(folder: Path) -> pa.Table:
     return pa.Table.from_pandas(frame, preserve_index=False).append_column("tokens", tokens)
 
 
-def test_the_published_data_set_and_a_model_of_the_hub(repository):
+def test_the_published_data_set_and_a_model_of_the_hub(repository, capsys):
     """The same sequences, published scores and model from elsewhere give the same metrics."""
     folder = repository.parent / "published"
     shutil.copytree(repository, folder, symlinks=True)
     must(folder, "git", "checkout", "-qf", "HEAD")
     must(folder, "dvc", "checkout", "--force")
-    stages = ("pool", "attention", "label", "evaluate")
-    before = {stage: read(folder, stage) for stage in stages}
+    before = {stage: read(folder, stage) for stage in ("pool", "attention", "label", "evaluate")}
     rows, memorized = published_rows(folder), pc.field("memorization_score") == 1
     assert rows.num_columns == 27
     (folder / "filters").mkdir()
@@ -209,14 +202,16 @@ def test_the_published_data_set_and_a_model_of_the_hub(repository):
         pq.write_table(part, folder / f"filters/{split}_deduped_70m-00000-of-00001.parquet")
     shutil.copytree(folder / "data/model", folder / "net")
     (folder / "net/corpus.json").unlink()
-    own = [
-        "sequences.source=semantic-filters", "sequences.semantic_filters.path=filters",
-        "sequences.semantic_filters.model=70m", "model.source=hub", "model.hub.name=net",
-        "score.source=published", "features.templates=published",
-    ]  # fmt: skip
-    settings = [word for setting in own for word in ("-S", setting)]
-    said = must(folder, "dvc", "exp", "run", "-n", "published", *settings)
-    assert stages_run(said)[:8] == STAGES[:8]  # DVC may know what follows from equal attention
+    content = read_yaml(folder / "params.yaml")
+    content["sequences"]["source"] = "semantic-filters"
+    content["sequences"]["semantic_filters"] |= {"path": "filters", "model": "70m"}
+    content["model"] |= {"source": "hub"}
+    content["model"]["hub"]["name"] = "net"
+    content["score"]["source"] = content["features"]["templates"] = "published"
+    (folder / "params.yaml").write_text(dump_yaml(content))
+    for name in ("data", "metrics"):
+        shutil.rmtree(folder / name)
+    run_stages(folder, *STAGES[: STAGES.index("evaluate") + 1])
     counts = read(folder, "sequences")
     assert counts["sequences"] == counts["pile"] == rows.num_rows
     assert counts["duplicates_dropped"] == counts["memories"] > 0
@@ -225,15 +220,22 @@ def test_the_published_data_set_and_a_model_of_the_hub(repository):
     for stage in ("pool", "attention", "evaluate"):
         assert read(folder, stage) == before[stage]
     assert read(folder, "label")["sampled"] == before["label"]["sampled"]
-    plan = must(folder, "python", "src/run.py", "plan", "--no-trial")
-    assert f"their union is {read(folder, 'pool')['sequences']:,} sequences, their sum" in plan
+    with contextlib.chdir(folder):
+        plan.main(no_trial=True)
+    said = capsys.readouterr().out
+    assert f"their union is {read(folder, 'pool')['sequences']:,} sequences, their sum" in said
 
 
-def test_a_plan_before_and_after(repository):
+def test_a_plan_before_and_after(repository, capsys):
     """Exact where features are; at most, before; with times from a trial."""
     folder = repository.parent / "planned"
     shutil.copytree(repository, folder, symlinks=True, ignore=shutil.ignore_patterns("data"))
-    before, after = (must(where, "python", "src/run.py", "plan") for where in (folder, repository))
+    said = []
+    for place in (folder, repository):
+        with contextlib.chdir(place):
+            plan.main(no_trial=False)
+        said.append(capsys.readouterr().out)
+    before, after = said
     assert "at most (exact once `dvc repro features` has run)" in before
     union = read(repository, "pool")["sequences"]
     assert f"their union is {union} sequences, their sum" in after

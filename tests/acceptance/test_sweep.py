@@ -5,6 +5,7 @@
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -32,6 +33,13 @@ def study(micro, tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def direct(study):
+    """The folder of a sweep that was run without DVC."""
+    assert "3 variants done" in sweep(study, "small", "--folder", "direct")
+    return study / "direct"
+
+
 def git(folder, *arguments):
     return must(folder, "git", *arguments)
 
@@ -46,7 +54,7 @@ def sweep(folder, *arguments, code=0):
     return run(folder, "src/run.py", "sweep", *arguments, code=code)
 
 
-def test_a_sweep_end_to_end(study):
+def test_a_sweep_end_to_end(study, direct):
     """Experiments are recorded once, found again, and equal to what `dvc exp run` makes alone."""
     listed = sweep(study, "small", "--dry-run")
     assert listed.splitlines()[:2] == ["3 variants: 0 done, 3 to run", "guess-rho0.4"]
@@ -58,24 +66,22 @@ def test_a_sweep_end_to_end(study):
     tables = run(study, "src/run.py", "tables", "small")
     assert "small.csv, .md, .tex: 3 rows, 0 missing" in tables
     assert "guess-rho0.4" in (study / "results" / "small.md").read_text()
-    direct = sweep(study, "small", "--folder", "direct")
-    assert "3 variants done" in direct
-    run(study, "src/run.py", "tables", "small", "--folder", "direct", "--out", "other")
+    run(study, "src/run.py", "tables", "small", "--folder", direct.name, "--out", "other")
     one, other = (study / name / "small.csv" for name in ("results", "other"))
     assert one.read_bytes() == other.read_bytes()
 
 
-def test_a_hole_is_named(study):
-    sweep(study, "small", "--folder", "holes")
-    subprocess.run(["rm", "-r", str(study / "holes" / "recite-delta8")], check=True)
+def test_a_hole_is_named(study, direct):
+    without = shutil.ignore_patterns("recite-delta8")
+    shutil.copytree(direct, study / "holes", ignore=without)
     said = run(study, "src/run.py", "tables", "small", "--folder", "holes", "--out", "holes_out")
     assert "2 rows, 1 missing" in said
     assert "Missing: recite-delta8" in (study / "holes_out" / "small.md").read_text()
     assert "1 to run" in sweep(study, "small", "--folder", "holes", "--dry-run")
 
 
-def test_results_of_different_settings_are_not_mixed(study):
-    sweep(study, "small", "--folder", "mixed")
+def test_results_of_different_settings_are_not_mixed(study, direct):
+    shutil.copytree(direct, study / "mixed")
     path = study / "mixed" / "guess-rho0.4" / "params.yaml"
     path.write_text(path.read_text().replace("epochs: 2", "epochs: 3"))
     said = run(study, "src/run.py", "tables", "small", "--folder", "mixed", code=1)

@@ -1,12 +1,13 @@
 """README and tutorial: their commands run as they stand, on texts and a model of one's own."""
 
+import re
 import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from tests.conftest import copy_of, must
+from tests.conftest import copy_of, must, stages
 from tests.pages import ROOT, commands, read_page
 
 pytestmark = pytest.mark.timeout(900)
@@ -29,20 +30,29 @@ def bash(folder: Path, script: str) -> str:
 
 
 def test_the_commands_of_the_readme(clone):
+    """An experiment runs `label` and what follows, and DVC then shows it beside the study."""
     [script] = commands("README.md", "Start")
     said = bash(clone, script)
-    assert "sequence 39: " in said and "min_f1" in said
-    assert "Ran experiment(s)" in said and "Running stage 'figures'" in said
+    assert "sequence 39: " in said and "min_f1" in said and "metrics/label.json" in said
+    names = stages()
+    ran = [name for name in names if f"Running stage '{name}'" in said]
+    assert ran == names[names.index("label") :]
+    [experiment] = re.findall(r"Ran experiment\(s\): (\S+)", said)
+    shown = must(clone, "dvc", "exp", "show", "--csv")
+    assert experiment in shown and "min_f1" in shown
+    must(clone, "dvc", "plots", "diff", "HEAD", experiment, "--out", "plots")
+    assert (clone / "plots" / "index.html").exists()
 
 
 def test_the_tutorial(clone):
     """The model of the micro study stands for a user's model, its memorized texts for a corpus."""
     texts = pd.read_parquet(clone / "data/sequences/sequences.parquet").set_index("sequence_id")
     scores = pd.read_parquet(clone / "data/score/score.parquet").set_index("sequence_id")
-    memorized = texts["text"][scores["memorization_score"] == 1].tolist()
+    is_memorized = scores["memorization_score"] == 1
+    memorized, others = (texts["text"][rows].tolist() for rows in (is_memorized, ~is_memorized))
     shutil.copytree(clone / "data/model", clone / "my-model")
     (clone / "my-corpus/chapters").mkdir(parents=True)
-    for number, text in texts["text"].items():
+    for number, text in enumerate([*memorized, *others[:40]]):
         (clone / f"my-corpus/chapters/{number}.txt").write_bytes(text.encode())
     (clone / "my-corpus/letter.txt").write_bytes(memorized[0].encode() * 2)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from jaxtyping import Int
+from jaxtyping import Int, Shaped
 
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import atomic, existing
@@ -86,7 +86,7 @@ def token_column(tokens: Int[np.ndarray, "n length"]) -> pa.FixedSizeListArray:
     )
 
 
-def token_matrix(column: pa.ChunkedArray) -> Int[np.ndarray, "n length"]:
-    """Read a fixed-size-list column back as an int32 matrix."""
+def token_matrix(column: pa.ChunkedArray) -> Shaped[np.ndarray, "n length"]:
+    """Read a fixed-size-list column back as a matrix of the column's type, int32 for tokens."""
     flat = np.concatenate([chunk.flatten().to_numpy() for chunk in column.chunks])
     return flat.reshape(len(column), column.type.list_size)
