@@ -70,11 +70,11 @@ def test_labels_are_not_the_planting(repository):
     assert frame.label.tolist() == expected.tolist()
 
 
-def test_an_ablated_model_recites_less_and_one_left_whole_as_scored(repository):
+def test_an_ablated_model_reproduces_less_and_one_left_whole_as_scored(repository):
     table = pd.read_csv(repository / "data/ablate/ablation.csv", dtype={"layers": str})
-    recited = table[table["class"] != "non-memorized"].groupby("how")["extractable"].mean()
-    assert recited["whole"] == 1
-    assert recited["off"] < 1
+    extractable = table[table["class"] != "non-memorized"].groupby("how")["extractable"].mean()
+    assert extractable["whole"] == 1
+    assert extractable["off"] < 1
     assert set(table["how"]) == {
         "whole", "off", "only-diagonal", "all-but-diagonal", "only-prefix-to-suffix",
         "all-but-prefix-to-suffix",

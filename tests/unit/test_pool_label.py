@@ -222,9 +222,9 @@ def test_label_metrics_count_the_corpus_and_cross_the_planting(workspace):
     label_stage.main()
     got, frame = metrics("label"), features()
     memorized = frame["memorization_score"] == 1
-    recited = memorized & (frame["sequence_duplicates"] > 5)
+    recite = memorized & (frame["sequence_duplicates"] > 5)
     background = frame["sequence_duplicates"] == 1
-    members = {"non-memorized": ~memorized, "recite": recited, "others": memorized & ~recited}
+    members = {"non-memorized": ~memorized, "recite": recite, "others": memorized & ~recite}
     assert got == {
         "corpus": {name: int(own.sum()) for name, own in members.items()},
         "sampled": {name: {"train": 20, "eval": 10} for name in members},

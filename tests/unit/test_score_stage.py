@@ -107,8 +107,8 @@ def test_decoding_may_be_left_to_the_pool(scoring):
     (scoring / "params.yaml").write_text(dump_yaml(params))
     score_stage.main()
     found = pd.read_parquet("data/score/score.parquet")
-    recited = whole.memorization_score == 1
-    assert (found.memorization_score == 1).tolist() == recited.tolist()
+    memorized = whole.memorization_score == 1
+    assert (found.memorization_score == 1).tolist() == memorized.tolist()
     assert (found.memorization_score <= whole.memorization_score).all()
     known = np.stack(found.continuation.tolist())[:, 0] >= 0
-    assert known.tolist() == recited.tolist()
+    assert known.tolist() == memorized.tolist()

@@ -91,12 +91,12 @@ def study(workspace, monkeypatch):
     write_json(workspace / "data/model/model.json", {"path": "net", "weights": "w"})
     random = np.random.default_rng(0)
     tokens = random.integers(1, 60, (90, 64)).astype(np.int32)
-    recited = np.arange(90) >= 50
-    tokens[recited, 32:] = score(load_model(MODEL), tokens, 32, 32, 32).continuation[recited]
+    memorized = np.arange(90) >= 50
+    tokens[memorized, 32:] = score(load_model(MODEL), tokens, 32, 32, 32).continuation[memorized]
     ids = random.permutation(1000)[:90]
     ids[60:64] = ids[50:54]
     ids[80] = ids[70]
-    scores = np.where(recited, 1.0, 0.25)
+    scores = np.where(memorized, 1.0, 0.25)
     folder = workspace / "filters"
     pile = rows_of(ids[:60], tokens[:60], scores[:60])
     write(folder, pile, rows_of(ids[60:], tokens[60:], scores[60:], seed=1))

@@ -3,9 +3,10 @@
 import os
 
 from guess_or_recall.errors import UserError
+from guess_or_recall.io.paths import ATTENTION
 from guess_or_recall.io.scratch import scratch_root
 
-HEAVY = "data/attention"
+HEAVY = str(ATTENTION)
 
 
 def require_heavy(stage: str) -> None:
@@ -18,18 +19,18 @@ def require_heavy(stage: str) -> None:
     if os.environ.get("DVC_STAGE") == stage and not begun and lacking(stage) == {HEAVY}:
         raise UserError(
             f"{HEAVY} is not made again, because all that was made from it is here: `dvc repro "
-            f"--allow-missing` does without it, `dvc pull {HEAVY}` fetches it, `python src/run.py "
-            "extract 1/1` makes it for the next run. First, for what DVC has just taken away: `git "
+            f"--allow-missing` does without it, `dvc pull {HEAVY}` fetches it, `gor extract "
+            "1/1` makes it for the next run. First, for what DVC has just taken away: `git "
             "checkout metrics/attention.json && dvc checkout --allow-missing`"
         )
 
 
-def lacking(stage: str) -> set[str]:
-    """Outputs in dvc.lock that the cache lacks; none where what `stage` depends on has changed."""
+def lacking(name: str) -> set[str]:
+    """Outputs in dvc.lock that the cache lacks; none if the stage is stale itself."""
     from dvc.repo import Repo  # slow to import
 
     with Repo() as repo:
-        if any(dependency.status() for dependency in repo.stage.load_one(name=stage).deps):
+        if any(dependency.status() for dependency in repo.stage.load_one(name=name).deps):
             return set()
-        outs = [out for each in repo.index.stages for out in each.outs if out.use_cache]
+        outs = [out for stage in repo.index.stages for out in stage.outs if out.use_cache]
         return {out.def_path for out in outs if out.changed_cache()}

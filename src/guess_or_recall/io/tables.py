@@ -54,8 +54,8 @@ def read_rows(path: Path, schema: pa.Schema, ids: Int[np.ndarray, " n"]) -> pa.T
     Memory is that of one row group and of the rows found; UserError as `read_table`.
     """
     parts = read_parts(path, schema)
-    found = [part.filter(np.isin(part["sequence_id"].to_numpy(), ids)) for part in parts]
-    return pa.concat_tables(found) if found else schema.empty_table()
+    groups = [part.filter(np.isin(part["sequence_id"].to_numpy(), ids)) for part in parts]
+    return pa.concat_tables(groups) if groups else schema.empty_table()
 
 
 def read_schema(path: Path) -> pa.Schema:
