@@ -196,6 +196,22 @@ def test_an_expression_may_span_lines():
 
 
 @pytest.mark.parametrize(
+    "expression",
+    [
+        "is_code  # a comment\n or is_repeating",
+        "is_code or is_repeating  # at the end",
+        "# before\nis_code",
+        "(is_code #\n)",
+        "#",
+    ],
+)
+def test_a_comment_never_swallows_a_part_of_an_expression(expression):
+    with pytest.raises(UserError, match="holds a '#': a comment belongs above it") as caught:
+        evaluated(expression, frame())
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("expression", "said"),
     [
         ("rouge_9 > 0.5", "no column 'rouge_9' (there are sequence_id, sequence_duplicates"),
@@ -213,6 +229,15 @@ def test_an_expression_may_span_lines():
         ("rouge_l in (1, 2)", "is not allowed"),
         ("is_code if is_code else is_repeating", "is not allowed"),
         ("(x := 1) > 0", "no column 'x'"),
+        ("is_code\n or rouge_9 > 1", "expression 'is_code or rouge_9 > 1': no column"),
+        ("1or is_code", "cannot be read: invalid decimal literal"),
+        ("is_code is 1", "is not allowed"),
+        ("(" * 300 + "is_code" + ")" * 300, "cannot be read"),
+        ("not " * 21 + "is_code", "has more than 20 parts inside one another"),
+        ("not (" * 60 + "is_code" + ")" * 60, "has more than 20 parts inside one another"),
+        ("-" * 1990 + "1 > 0", "expression '---"),
+        ("is_code or " * 400 + "is_code", "has 4,407 characters: at most 2,000 are read"),
+        ("rouge_l > " + "9" * 1900, "has a number of more digits than 64 bits hold"),
     ],
 )
 def test_bad_expressions_are_told_in_one_line(expression, said):

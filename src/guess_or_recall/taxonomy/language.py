@@ -6,7 +6,9 @@ Such as `sequence_duplicates > delta`, or `is_code and not (rouge_l >= rho_l or 
 import ast
 import functools
 import operator
+import warnings
 from collections.abc import Mapping
+from typing import NoReturn
 
 import numpy as np
 from jaxtyping import Bool, Shaped
@@ -21,6 +23,9 @@ COMPARISONS = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
 }
+
+LONGEST = 2000  # characters of an expression
+DEEPEST = 20  # parts inside one another
 
 Operand = Shaped[np.ndarray, " rows"] | float
 Truth = Bool[np.ndarray, "*rows"] | np.bool_  # of whole columns, or of numbers alone
@@ -37,23 +42,57 @@ def evaluate(expression: str, scope: Mapping, rows: int) -> Bool[np.ndarray, " r
     Raises:
         UserError: a name is not in `scope`, or the expression is not true or false.
     """
-    body = parse(expression)
+    body, shown = parse(expression), on_one_line(expression)
     missing = sorted(names(body) - set(scope))
     if missing:
         raise UserError(
-            f"expression '{expression}': no column '{missing[0]}' (there are {', '.join(scope)})"
+            f"expression '{shown}': no column '{missing[0]}' (there are {', '.join(scope)})"
         )
-    return np.broadcast_to(truth(body, scope, expression), rows)
+    return np.broadcast_to(truth(body, scope, shown), rows)
+
+
+def on_one_line(expression: str) -> str:
+    """An expression as messages show it."""
+    text = " ".join(expression.split())
+    return text if len(text) <= 100 else f"{text[:100]}..."
 
 
 @functools.cache
 def parse(expression: str) -> ast.expr:
-    """Parse an expression; UserError where it is no Python expression."""
+    """Parse an expression.
+
+    Raises:
+        UserError: it is no Python expression, holds a comment, or is too long or too deep.
+    """
+    if "#" in expression:  # on one line a comment would take the rest of the expression with it
+        refuse(expression, "holds a '#': a comment belongs above it, as one of params.yaml")
+    if len(expression) > LONGEST:
+        refuse(expression, f"has {len(expression):,} characters: at most {LONGEST:,} are read")
     try:
-        return ast.parse(" ".join(expression.split()), mode="eval").body
-    except (SyntaxError, ValueError) as error:
-        reason = getattr(error, "msg", error)
-        raise UserError(f"expression '{expression}' cannot be read: {reason}") from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # of what Python only just reads, such as `1or is_code`
+            body = ast.parse(" ".join(expression.split()), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        refuse(expression, f"cannot be read: {getattr(error, 'msg', error)}")
+    if depth(body) > DEEPEST:
+        refuse(expression, f"has more than {DEEPEST} parts inside one another: make it flatter")
+    return body
+
+
+def refuse(expression: str, why: str) -> NoReturn:
+    """Raise a UserError about a whole expression."""
+    raise UserError(f"expression '{on_one_line(expression)}' {why}")
+
+
+def depth(body: ast.expr) -> int:
+    """How many parts of an expression lie inside one another at most."""
+    level: list[ast.AST] = [body]
+    for count in range(LONGEST):
+        level = [part for node in level for part in ast.iter_child_nodes(node)]
+        level = [part for part in level if isinstance(part, ast.expr)]
+        if not level:
+            return count + 1
+    return LONGEST
 
 
 def names(body: ast.expr) -> set[str]:
@@ -94,6 +133,8 @@ def operand(node: ast.expr, scope: Mapping, expression: str) -> Operand:
     if isinstance(node, ast.Name):
         return scope[node.id]
     if isinstance(node, ast.Constant) and isinstance(node.value, bool | int | float):
+        if not -(2**63) <= node.value < 2**63:
+            refuse(expression, "has a number of more digits than 64 bits hold")
         return node.value
     raise UserError(not_allowed(node, expression))
 
