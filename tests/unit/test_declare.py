@@ -1,10 +1,12 @@
 """Sweeps: what a grid expands to."""
 
 import pytest
+from dvc.utils.hydra import apply_overrides
 
 from guess_or_recall.errors import UserError
 from guess_or_recall.settings.yaml import read_yaml
 from guess_or_recall.sweep.declare import expand, overlaid, read_sweeps, settle
+from guess_or_recall.sweep.overrides import override
 from guess_or_recall.taxonomy.trees import TREES
 from tests.conftest import ROOT
 
@@ -81,6 +83,17 @@ def test_names_do_not_depend_on_params_that_are_swept():
         ({"taxonomie": "guess"}, "no key 'taxonomie'"),
         ({"taxonomy": "guess", "train.seeds": 1}, "no key 'train.seeds'"),
         ({"taxonomy": "recite", "delta": "many"}, "delta = 'many'"),
+        ({"rho": []}, "a grid gives a key one value or several"),
+        ({1: 2}, "no key '1'"),
+        (
+            {"train.seed": list(range(200)), "train.batch": list(range(1, 200))},
+            "sweep one has 39,800 variants: at most 10,000",
+        ),
+        (
+            {"model.path": ["a/b", "a b"]},
+            r"two variants would be called guess-rho0.5-patha_b: .*'a b'.*'a/b'.*leave one out",
+        ),
+        ({"sequences.files.text": "a" * 190}, "has 207 characters: give at most 200"),
     ],
 )
 def test_wrong_grids(grid, message):
@@ -93,7 +106,45 @@ def test_unknown_sweep_names_those_that_are_there():
         read_sweeps(["bench"], ROOT / "sweeps.yaml")
 
 
-@pytest.mark.parametrize("text", ["a: {taxonomy: all}", "a: [1]", "a: [", "a: []\na: []"])
+@pytest.mark.parametrize("prefix", ["../", "a b-", "δ-", "a=", "a,", "-", "..", "a~", ".x"])
+def test_a_prefix_that_no_experiment_can_bear(prefix):
+    with pytest.raises(UserError, match="a name of files and experiments has letters a to z"):
+        expand({"one": [{"taxonomy": "guess"}]}, BASE, prefix)
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "long tail (v2)", "μ", "a,b", "a=b", "x.lock"])
+def test_a_sweep_whose_name_is_no_name_of_files(tmp_path, name):
+    (tmp_path / "sweeps.yaml").write_text(f"'{name}': [{{taxonomy: guess}}]\n")
+    with pytest.raises(UserError, match="a name of files and experiments has letters a to z"):
+        read_sweeps([], tmp_path / "sweeps.yaml")
+
+
+@pytest.mark.parametrize("written", [0.001, "1e-3", "0.001", "1E-3"])
+def test_a_value_is_the_same_in_whatever_way_it_is_written(written):
+    [setting] = expand({"one": [{"taxonomy": "guess", "train.learning_rate": written}]}, BASE)
+    assert setting.name == "guess-rho0.5-learning_rate0.001"
+    assert dict(setting.changes)["train.learning_rate"] == 0.001
+
+
+VALUES = [
+    0.001, 1e-05, 3, -1, True, None, [6, 8], ["mean", "max"], "guess", "step143000", "0123", "1e3",
+    "null", "True", "nan", "a b", "a,b=c", "ελληνικά/α", "it's", "C:\\x\\", "\\'", "'\\'",
+    "${rho}", "[x]",
+    "a#b", "", " a ", {"train": 5, "eval": 3},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", VALUES, ids=repr)
+def test_dvc_writes_the_very_value_of_a_variant(tmp_path, value):
+    (tmp_path / "params.yaml").write_text("train: {key: before}\n")
+    apply_overrides(tmp_path / "params.yaml", [override("train.key", value)])
+    assert read_yaml(tmp_path / "params.yaml") == {"train": {"key": value}}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a: {taxonomy: all}", "a: [1]", "a: [", "a: []\na: []", "", "- a", "a", "1", "a: [{x: 1}, 2]"],
+)
 def test_wrong_sweeps_file(tmp_path, text):
     (tmp_path / "sweeps.yaml").write_text(text)
     with pytest.raises(UserError, match=r"sweeps\.yaml"):

@@ -272,7 +272,6 @@ def test_unknown_trees_are_told_with_what_is_close(name, said):
         ("mine", Tree(nodes={"non-memorized": "is_code"}), "'non-memorized' is reserved"),
         ("mine", Tree(nodes={"a": "is_code"}, others="non-memorized"), "is reserved"),
         ("mine", Tree(nodes={"others": "is_code"}), "'others' is used twice"),
-        ("mine", Tree(nodes={" ": "is_code"}), "needs a name"),
         ("guess", Tree(nodes={"a": "is_code"}), "'guess' is taken"),
         ("all", Tree(nodes={"a": "is_code"}), "'all' is taken"),
     ],

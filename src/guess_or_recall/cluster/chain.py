@@ -18,7 +18,9 @@ from guess_or_recall.cluster.settings import Settings
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import atomic, read_json, write_json
 from guess_or_recall.io.scratch import scratch_root
+from guess_or_recall.settings.names import LONGEST_FILE, name_of_files
 from guess_or_recall.sweep.declare import Setting
+from guess_or_recall.sweep.overrides import override
 
 STEPS = ("prepare", "extract", "merge", "variants", "tables")
 LEFT = STEPS[:3]  # of the bar: once for all variants
@@ -78,14 +80,15 @@ def chain_of(
     """The chain of these variants; its name tells it from all others, of other checkouts too."""
     lines = [listed(variant) for variant in variants]
     identity = json.dumps([str(Path.cwd()), commit, sweeps, prefix, parts, lines])
-    name = "-".join([*sweeps, hashlib.sha256(identity.encode()).hexdigest()[:8]])
+    digest = hashlib.sha256(identity.encode()).hexdigest()[:8]
+    name = name_of_files("-".join([*sweeps, digest]), LONGEST_FILE)
     names = [variant.name for variant in variants]
     return Chain(name, commit, sweeps, changes, prefix, parts, names)
 
 
 def listed(setting: Setting) -> str:
     """A variant as a line of variants.tsv: its name, its sweep, what it changes."""
-    changes = [f"{key}={value}" for key, value in setting.changes]
+    changes = [override(key, value) for key, value in setting.changes]
     return "\t".join([setting.name, setting.sweep, *changes])
 
 

@@ -53,14 +53,14 @@ def main(
     if changed and not prefix:
         raise UserError("-S changes every variant: give their experiments a --prefix of their own")
     settings = read_settings()
-    variants, base = declared(sweeps, changed, prefix)
+    variants = declared(sweeps, changed, prefix)
     experiments.require_clean(*PRODUCTS, str(SETTINGS))
     commit = experiments.git("rev-parse", "HEAD").strip()
     chain = chain_of(commit, sweeps, changed, prefix, settings.parts, variants)
     with nullcontext() if dry_run else experiments.alone("submit"):
         queued = {} if dry_run and not shutil.which("squeue") else queue()
         require_no_other(chain, queued)
-        recorded = experiments.recorded(variants, base)  # asked after the queue: what ends between
+        recorded = experiments.recorded(variants)  # asked after the queue: what ends between
         wanted = missing(chain, queued.get(chain.name, {}), recorded)  # the two is in both
         print(f"{chain.name}: {len(recorded)} of {len(variants)} variants recorded")
         if wanted and not dry_run:

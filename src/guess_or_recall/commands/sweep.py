@@ -39,12 +39,12 @@ def main(
     """
     with experiments.alone("sweep"):  # also to list: another one changes params.yaml at moments
         experiments.restore_params()
-        settings, base = declared(names or [], changes or [], prefix)
+        settings = declared(names or [], changes or [], prefix)
         if folder:
             done = {setting.name for setting in settings if finished(folder, setting)}
         else:
             experiments.require_clean()
-            done = experiments.recorded(settings, base)
+            done = experiments.recorded(settings)
         todo = [setting for setting in settings if setting.name not in done]
         print(f"{len(settings)} variants: {len(done)} done, {len(todo)} to run")
         if dry_run:

@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from guess_or_recall.settings.lengths import LengthSettings
 from guess_or_recall.settings.section import Section
-from guess_or_recall.settings.values import Count, Seed, number
+from guess_or_recall.settings.values import Count, Draws, Rows, Seed, Together, at_most, number
 
 How = Literal[  # an attention pattern is cut
     "off",
@@ -15,17 +15,20 @@ How = Literal[  # an attention pattern is cut
     "only-prefix-to-suffix",
     "all-but-prefix-to-suffix",
 ]
+Window = Annotated[Count, at_most(200, "the deepest models in use have 126 layers")]
 
 
 class Ablate(Section):
     """The section `ablate`."""
 
-    sequences: Count
-    cuts: dict[How, Annotated[list[Count], Field(min_length=1)]]
+    sequences: Rows
+    cuts: dict[How, Annotated[list[Window], Field(min_length=1, max_length=200)]]
     diagonal: Annotated[int, Field(ge=0), BeforeValidator(number)]
-    random: Annotated[int, Field(ge=0), BeforeValidator(number)]
-    batch: Count
-    bootstrap: Count
+    random: Annotated[
+        int, Field(ge=0), BeforeValidator(number), at_most(1000, "the model runs once for each")
+    ]
+    batch: Together
+    bootstrap: Draws
 
     @model_validator(mode="after")
     def single_layers_are_silenced(self) -> "Ablate":

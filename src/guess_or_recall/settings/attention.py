@@ -2,15 +2,15 @@
 
 from guess_or_recall.settings.lengths import LengthSettings
 from guess_or_recall.settings.section import Section
-from guess_or_recall.settings.values import Batch, Count
+from guess_or_recall.settings.values import Batch, Rows, Together
 
 
 class Attention(Section):
     """The section `attention`."""
 
     batch: Batch
-    shard: Count
-    gallery: Count
+    shard: Rows
+    gallery: Together
 
 
 class AttentionSettings(LengthSettings):

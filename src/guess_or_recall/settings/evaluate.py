@@ -1,13 +1,13 @@
 """Settings of the stage `evaluate`."""
 
 from guess_or_recall.settings.section import Part, Section
-from guess_or_recall.settings.values import Count, Seed
+from guess_or_recall.settings.values import Draws, Seed
 
 
 class Evaluate(Section):
     """The section `evaluate`."""
 
-    bootstrap: Count
+    bootstrap: Draws
 
 
 class EvaluateSettings(Part):

@@ -4,13 +4,14 @@ from typing import Literal
 
 from guess_or_recall.settings.lengths import LengthSettings
 from guess_or_recall.settings.section import Section
+from guess_or_recall.settings.values import Text
 
 
 class Features(Section):
     """The section `features`."""
 
     is_code: Literal["magika", "fasttext", "off"]
-    fasttext: str | None
+    fasttext: Text | None
     templates: Literal["computed", "published"]
 
 

@@ -3,12 +3,13 @@
 from guess_or_recall.settings.lengths import LengthSettings
 from guess_or_recall.settings.section import Section
 from guess_or_recall.settings.taxonomy import VariantSettings
+from guess_or_recall.settings.values import Text
 
 
 class Figures(Section):
     """The section `figures`."""
 
-    flow_from: str
+    flow_from: Text
 
 
 class FiguresSettings(LengthSettings, VariantSettings):

@@ -1,14 +1,19 @@
 """The lengths of prefix and suffix, in tokens: the one definition that everything reads."""
 
+from typing import Annotated
+
 from guess_or_recall.settings.section import Part
-from guess_or_recall.settings.values import Count
+from guess_or_recall.settings.values import Count, at_most
+
+LONGEST = 2048  # tokens of a prefix or a suffix
+Tokens = Annotated[Count, at_most(LONGEST, "a pattern has a cell for each pair of tokens")]
 
 
 class Lengths(Part):
     """`sequences.prefix` and `sequences.suffix` of params.yaml."""
 
-    prefix: Count
-    suffix: Count
+    prefix: Tokens
+    suffix: Tokens
 
     @property
     def total(self) -> int:

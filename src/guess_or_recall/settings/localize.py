@@ -3,16 +3,16 @@
 from typing import Literal
 
 from guess_or_recall.settings.section import Part, Section
-from guess_or_recall.settings.values import Count, Seed
+from guess_or_recall.settings.values import Draws, Rows, Seed, Together
 
 
 class Localize(Section):
     """The section `localize`."""
 
-    sequences: Count
+    sequences: Rows
     gradients: Literal["guided", "plain"]
-    batch: Count
-    bootstrap: Count
+    batch: Together
+    bootstrap: Draws
 
 
 class LocalizeSettings(Part):

@@ -6,17 +6,17 @@ from pydantic import Field, model_validator
 
 from guess_or_recall.settings.lengths import LengthSettings
 from guess_or_recall.settings.section import Section
-from guess_or_recall.settings.values import Count, Number, Seed
+from guess_or_recall.settings.values import Count, Number, Seed, Text, Together, at_most
 
 
 class ModelTraining(Section):
     """A GPT-NeoX of one's own."""
 
-    layers: Count
-    width: Count
-    heads: Count
-    epochs: Count
-    batch: Count
+    layers: Annotated[Count, at_most(200, "the deepest models in use have 126 layers")]
+    width: Annotated[Count, at_most(2**16, "the widest models in use have 16,384 numbers a token")]
+    heads: Count  # at most the width
+    epochs: Annotated[Count, at_most(10_000, "each shows the whole training stream")]
+    batch: Together
     learning_rate: Annotated[Number, Field(gt=0)]
     weight_decay: Annotated[Number, Field(ge=0)]
 
@@ -33,8 +33,8 @@ class ModelTraining(Section):
 class Hub(Section):
     """A model of the Hugging Face hub."""
 
-    name: Annotated[str, Field(min_length=1)]
-    revision: Annotated[str, Field(min_length=1)]
+    name: Annotated[Text, Field(min_length=1)]
+    revision: Annotated[Text, Field(min_length=1)]
     dtype: Literal["float32", "float16", "bfloat16"]
     device_map: Literal["single", "auto"]
 
@@ -43,7 +43,7 @@ class Model(Section):
     """The section `model`."""
 
     source: Literal["path", "hub", "train"]
-    path: str
+    path: Text
     hub: Hub
     train: ModelTraining
 

@@ -17,7 +17,9 @@ from guess_or_recall.settings.section import PARAMS, checked
 from guess_or_recall.settings.sequences import Sequences, SequencesSettings
 from guess_or_recall.settings.taxonomy import LabelSettings, PoolSettings
 from guess_or_recall.settings.train import TrainSettings
+from guess_or_recall.settings.values import Text
 from guess_or_recall.settings.yaml import parse_yaml, read_yaml
+from guess_or_recall.taxonomy.checking import require_trees
 
 
 class Params(
@@ -38,7 +40,7 @@ class Params(
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    profile: str
+    profile: Text
     sequences: Sequences
     attention: Attention
 
@@ -65,6 +67,24 @@ class Params(
             raise ValueError(
                 "model.source = 'train': sequences.source semantic-filters has no training stream: "
                 "set model.source to path"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def trees_can_be_read(self) -> "Params":
+        """Find a typo in any tree now, in use or not."""
+        named = [self.taxonomy, self.figures.flow_from, *self.pool.taxonomies]
+        require_trees(self.taxonomies, named)
+        return self
+
+    @model_validator(mode="after")
+    def cuts_fit_the_model(self) -> "Params":
+        """Refuse to cut more layers in a row than a model that is trained here will have."""
+        widest, layers = max(map(max, self.ablate.cuts.values())), self.model.train.layers
+        if self.model.source == "train" and widest > layers:
+            raise ValueError(
+                f"ablate.cuts = {widest} layers in a row: the model will have model.train.layers = "
+                f"{layers}: lower the first or raise the second"
             )
         return self
 

@@ -9,6 +9,7 @@ from guess_or_recall.errors import UserError
 from guess_or_recall.settings.yaml import read_yaml
 
 PARAMS = Path("params.yaml")
+LONGEST = 80  # characters of a value in a message
 
 
 class Section(BaseModel):
@@ -46,11 +47,29 @@ def checked(kind: type[Settings], content: object, origin: str) -> Settings:
 
 def complaint(error) -> str:
     """One line about one wrong value, as pydantic reports it."""
-    key = ".".join(map(str, error["loc"])) or "the file"
+    *sections, last = [printed(str(part)) for part in error["loc"]] or [""]
+    value, message = error["input"], error["msg"].removeprefix("Value error, ")
+    if last == "[key]":  # of a mapping whose keys are the user's
+        return f"{'.'.join(sections[:-1])}: {message}"
+    key = ".".join([*sections, last])
     if error["type"] == "missing":
         return f"{key} is missing"
     if error["type"] == "extra_forbidden":
         return f"unknown key {key}"
-    section = isinstance(error["input"], dict) and error["input"]  # too long to be shown
-    value = "" if section else f" = {error['input']!r}"
-    return f"{key}{value}: {error['msg'].removeprefix('Value error, ')}"
+    if not key:
+        return message if isinstance(value, dict) else f"the file = {shown(value)}: {message}"
+    if error["type"] == "string_type" and isinstance(value, bool | int | float):
+        message = "give a text: put it into quotes"
+    of_section = isinstance(value, dict) and value  # too long to be shown
+    return f"{key}: {message}" if of_section else f"{key} = {shown(value)}: {message}"
+
+
+def shown(value: object) -> str:
+    """A value as messages show it."""
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
+def printed(text: str) -> str:
+    """A key as messages show it: on one line, and not endless."""
+    return text if text.isprintable() and len(text) <= LONGEST else shown(text)

@@ -5,8 +5,19 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from guess_or_recall.settings.lengths import SEMANTIC_FILTERS, Lengths
+from guess_or_recall.settings.names import FileName, Label
 from guess_or_recall.settings.section import Part, Section
-from guess_or_recall.settings.values import Count, Number, Seed, Unit, encoding, low_to_high
+from guess_or_recall.settings.values import (
+    Count,
+    Number,
+    Rows,
+    Seed,
+    Text,
+    Unit,
+    at_most,
+    encoding,
+    low_to_high,
+)
 
 Encoding = Annotated[str, AfterValidator(encoding)]
 SpecialTokens = Literal["text", "tokens"]  # what the text of a special token is encoded as
@@ -15,8 +26,8 @@ SpecialTokens = Literal["text", "tokens"]  # what the text of a special token is
 class Files(Section):
     """A corpus of the user's own."""
 
-    path: Annotated[str, Field(min_length=1)]
-    text: str
+    path: Annotated[Text, Field(min_length=1)]
+    text: Text
     encoding: Encoding = "auto"
     special_tokens: SpecialTokens = "text"
 
@@ -24,8 +35,8 @@ class Files(Section):
 class SemanticFilters(Section):
     """The data set of the paper."""
 
-    path: str | None
-    revision: str
+    path: Text | None
+    revision: Text
     model: Literal["70m", "160m", "410m", "1b", "1.4b", "2.8b", "6.9b", "12b"]
 
 
@@ -33,9 +44,13 @@ class Tokenizer(Section):
     """Trained on the corpus, or that of a model."""
 
     source: Literal["train", "path"]
-    path: str | None
-    vocabulary: Annotated[Count, Field(ge=257)]
-    train_mb: Annotated[Number, Field(gt=0)]
+    path: Text | None
+    vocabulary: Annotated[
+        Count, Field(ge=257), at_most(2**20, "the largest vocabularies in use have 262,144 tokens")
+    ]
+    train_mb: Annotated[
+        Number, Field(gt=0), at_most(10_000, "the text to train on is held in memory")
+    ]
 
 
 class Planting(Section):
@@ -43,20 +58,20 @@ class Planting(Section):
 
     rouge_l: Annotated[tuple[Unit, Unit], AfterValidator(low_to_high)] = (0.0, 1.0)
     template: bool = False
-    copies: dict[Count, Count]
+    copies: dict[Annotated[Count, at_most(10**6, "each is a window of every epoch")], Rows]
 
 
 class Sequences(Lengths, Section):
     """The section `sequences`."""
 
     source: Literal["packages", "files", "semantic-filters"]
-    packages: list[str]
+    packages: list[FileName]
     files: Files
     semantic_filters: SemanticFilters
     tokenizer: Tokenizer
-    background: Count
-    planted: dict[str, Planting]
-    studied: dict[str, Count]
+    background: Rows
+    planted: dict[Label, Planting]
+    studied: dict[Label, Rows]
 
     @property
     def special_tokens(self) -> SpecialTokens:

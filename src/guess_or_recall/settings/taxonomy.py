@@ -5,13 +5,16 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PlainValidator
 
+from guess_or_recall.settings.names import FileName, Label
 from guess_or_recall.settings.section import Part, Section
 from guess_or_recall.settings.values import (
-    Count,
     Delta,
     OwnThreshold,
+    Rows,
     Seed,
+    Text,
     Threshold,
+    Together,
     listed,
     rho_setting,
 )
@@ -20,24 +23,26 @@ from guess_or_recall.settings.values import (
 class Tree(Section):
     """A taxonomy that the user declares."""
 
-    nodes: dict[str, str] = Field(min_length=1)
-    others: str = "others"
+    nodes: dict[Label, str] = Field(min_length=1, max_length=100)
+    others: Label = "others"
 
 
 class Samples(Section):
     """The section `samples`: sequences of each class."""
 
-    train: Count
-    eval: Count
+    train: Rows
+    eval: Rows
     shortage: Literal["balance", "stop"]
 
 
 class Pool(Section):
     """The section `pool`: variants whose attention is kept ready."""
 
-    taxonomies: Annotated[list[str], Field(min_length=1), BeforeValidator(listed)]
-    deltas: list[Delta] = Field(min_length=1)
-    rhos: list[Annotated[float | list, PlainValidator(rho_setting)]] = Field(min_length=1)
+    taxonomies: Annotated[list[Text], Field(min_length=1), BeforeValidator(listed)]
+    deltas: list[Delta] = Field(min_length=1, max_length=100)
+    rhos: list[Annotated[float | list, PlainValidator(rho_setting)]] = Field(
+        min_length=1, max_length=100
+    )
 
     def thresholds(self) -> list[tuple[float, float]]:
         """Pairs of ρ_l and ρ_3 (infinity is off): each number for both, then for one alone.
@@ -57,14 +62,14 @@ class Pool(Section):
 class Gallery(Part):
     """`attention.gallery`: sequences of each class, with all heads."""
 
-    gallery: Count
+    gallery: Together
 
 
 class DeclaredSettings(Part):
     """The variants that params.yaml declares."""
 
     pool: Pool
-    taxonomies: dict[str, Tree]
+    taxonomies: dict[FileName, Tree]
 
 
 class PoolSettings(DeclaredSettings):
@@ -78,12 +83,12 @@ class PoolSettings(DeclaredSettings):
 class VariantSettings(Part):
     """The current variant: a taxonomy and its thresholds."""
 
-    taxonomy: str
+    taxonomy: Text
     delta: Delta
     rho: Threshold
     rho_l: OwnThreshold
     rho_3: OwnThreshold
-    taxonomies: dict[str, Tree]
+    taxonomies: dict[FileName, Tree]
 
     def threshold(self, which: Literal["rho_l", "rho_3"]) -> float:
         """The ROUGE threshold in force; infinity where it is switched off."""

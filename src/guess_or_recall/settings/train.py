@@ -5,15 +5,17 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from guess_or_recall.settings.section import Part, Section
-from guess_or_recall.settings.values import Count, Number, Seed
+from guess_or_recall.settings.values import Count, Number, Seed, Together, at_most
 
 
 class Grid(Section):
     """The CNNs: every combination of these."""
 
-    kernel: list[Count] = Field(min_length=1)
-    features: list[Count] = Field(min_length=1)
-    pooling: list[Literal["mean", "max"]] = Field(min_length=1)
+    kernel: list[Count] = Field(min_length=1, max_length=20)
+    features: list[Annotated[Count, at_most(4096, "every layer is one input of each")]] = Field(
+        min_length=1, max_length=20
+    )
+    pooling: list[Literal["mean", "max"]] = Field(min_length=1, max_length=2)
 
 
 class Train(Section):
@@ -21,8 +23,8 @@ class Train(Section):
 
     seed: Seed
     grid: Grid
-    epochs: Count
-    batch: Count
+    epochs: Annotated[Count, at_most(10_000, "the state of each is kept")]
+    batch: Together
     learning_rate: Annotated[Number, Field(gt=0)]
     weight_decay: Annotated[Number, Field(ge=0)]
     dropout: Annotated[Number, Field(ge=0, lt=1)]

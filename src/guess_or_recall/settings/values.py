@@ -1,24 +1,65 @@
 """Values that params.yaml may hold: numbers within bounds, words, and what stands for both."""
 
-from typing import Annotated
+import re
+from typing import Annotated, TypeVar
 
-from pydantic import BeforeValidator, Field, PlainValidator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
+
+from guess_or_recall.errors import UserError
+from guess_or_recall.settings.yaml import parse_yaml
+
+Bounded = TypeVar("Bounded", int, float)
 
 
 def number(value: object) -> object:
-    """Refuse yes and no where a number belongs (pydantic would take them for 1 and 0)."""
+    """Read a number, in quotes too (pydantic would take yes and no for 1 and 0, and 1_0 for 10)."""
+    if isinstance(value, str):
+        return number_of(value)
     if isinstance(value, bool):
         raise ValueError("give a number")
     return value
+
+
+def number_of(text: str) -> int | float:
+    """The number that a text in quotes is, as YAML reads it without."""
+    try:
+        found = parse_yaml(text, "") if re.fullmatch(r"[-+.\w]{1,30}", text) else None
+    except UserError:
+        found = None
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        raise ValueError("give a number")
+    return found
+
+
+def printable(text: str) -> str:
+    """Refuse a text with line breaks and control characters where a name or a path belongs."""
+    if not text.isprintable():
+        raise ValueError("give a text on one line, without control characters")
+    return text
+
+
+def at_most(limit: float, reason: str) -> AfterValidator:
+    """Refuse a number beyond a limit, and say why there is one."""
+
+    def check(value: Bounded) -> Bounded:
+        if value > limit:
+            raise ValueError(f"give at most {limit:,}: {reason}")
+        return value
+
+    return AfterValidator(check)
 
 
 def own_threshold(value: object) -> float | str:
     """Check a threshold that may follow `rho` or be off."""
     if value in ("rho", "off"):
         return str(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+    try:
+        found = number(value)
+    except ValueError:
+        found = None
+    if not isinstance(found, int | float) or not 0 < found <= 1:
         raise ValueError("give rho (to follow it), off, or a number in (0, 1]")
-    return float(value)
+    return float(found)
 
 
 def listed(value: object) -> object:
@@ -46,9 +87,15 @@ def encoding(name: str) -> str:
 
 def batch(value: object) -> int | str:
     """Check a number of sequences, or `auto`."""
-    if value != "auto" and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-        raise ValueError("give auto, or a number of sequences")
-    return value  # pyright: ignore[reportReturnType]
+    if value == "auto":
+        return "auto"
+    try:
+        found = number(value)
+    except ValueError:
+        found = None
+    if not isinstance(found, int) or not 1 <= found <= 10**6:
+        raise ValueError("give auto, or a number of sequences, at most 1,000,000")
+    return found
 
 
 def rho_setting(value: object) -> float | str | list[float | str]:
@@ -63,8 +110,12 @@ def rho_setting(value: object) -> float | str | list[float | str]:
 Number = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(number)]
 Batch = Annotated[int | str, PlainValidator(batch)]
 Count = Annotated[int, Field(ge=1), BeforeValidator(number)]
+Rows = Annotated[Count, at_most(10**8, "a study holds its sequences in memory")]
+Together = Annotated[Count, at_most(10**6, "so many are held in memory together")]
+Draws = Annotated[Count, at_most(10**6, "more resamples change no interval")]
 Unit = Annotated[float, Field(ge=0, le=1), BeforeValidator(number)]
 Threshold = Annotated[float, Field(gt=0, le=1), BeforeValidator(number)]
 OwnThreshold = Annotated[float | str, PlainValidator(own_threshold)]
 Seed = Annotated[int, Field(ge=0, lt=2**32), BeforeValidator(number)]
 Delta = Annotated[int, Field(ge=0), BeforeValidator(number)]
+Text = Annotated[str, Field(max_length=1000), AfterValidator(printable)]

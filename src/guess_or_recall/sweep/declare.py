@@ -2,6 +2,7 @@
 
 import copy
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import product
@@ -9,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from guess_or_recall.errors import UserError
+from guess_or_recall.settings.names import LONGEST_FILE, name_of_files
 from guess_or_recall.settings.params import Params
+from guess_or_recall.settings.profiles import leaves
 from guess_or_recall.settings.section import PARAMS, checked
 from guess_or_recall.settings.yaml import parse_yaml, read_yaml
 from guess_or_recall.taxonomy.declared import undeclared, way_out
@@ -19,6 +22,7 @@ from guess_or_recall.taxonomy.variants import current_variant
 SWEEPS = Path("sweeps.yaml")
 VARIANT = ("taxonomy", "delta", "rho", "rho_l", "rho_3")  # keys that the classes depend on
 SEED = "train.seed"
+MOST = 10_000  # variants of a sweep
 ABOVE = ("train", "evaluate")  # sections that --set may change: no stage left of `label` reads them
 
 
@@ -45,13 +49,17 @@ def read_sweeps(names: list[str], path: Path = SWEEPS) -> dict[str, list[Mapping
         UserError: the file is missing or wrong, or has no sweep of a name.
     """
     content = read_yaml(path)
+    if not isinstance(content, dict):
+        raise UserError(f"{path} must hold sweeps: their names, and a list of grids for each")
     for name, grids in content.items():
         if not isinstance(grids, list) or not all(isinstance(grid, dict) for grid in grids):
             raise UserError(f"{path}: {name} must be a list of grids such as {{taxonomy: all}}")
     for name in names:
         if name not in content:
-            raise UserError(f"{path} has no sweep '{name}': there are {', '.join(content)}")
-    return {name: content[name] for name in names or content}
+            raise UserError(
+                f"{path} has no sweep '{name}': there are {', '.join(map(str, content))}"
+            )
+    return {name_of_files(str(name)): content[name] for name in names or content}
 
 
 def expand(sweeps: Mapping[str, list[Mapping]], base: Mapping, prefix: str = "") -> list[Setting]:
@@ -64,19 +72,27 @@ def expand(sweeps: Mapping[str, list[Mapping]], base: Mapping, prefix: str = "")
         prefix: of every name.
 
     Raises:
-        UserError: a grid names an unknown key or tree, or a value that is not allowed.
+        UserError: a grid names an unknown key or tree, or a value that is not allowed; or two
+            variants would have one name.
     """
     settings: dict[str, Setting] = {}
     for sweep, grid in ((name, grid) for name, grids in sweeps.items() for grid in grids):
-        lists = [values_of(key, value) for key, value in grid.items()]
+        lists = [values_of(str(key), value) for key, value in grid.items()]
+        if (count := math.prod(map(len, lists))) > MOST:
+            raise UserError(f"sweep {sweep} has {count:,} variants: at most {MOST:,} can be run")
         for values in product(*lists):
-            setting = settle(dict(zip(grid, values, strict=True)), base, prefix)
-            settings.setdefault(setting.name, replace(setting, sweep=prefix + sweep))
+            setting = settle(dict(zip(map(str, grid), values, strict=True)), base, prefix)
+            earlier = settings.setdefault(setting.name, replace(setting, sweep=prefix + sweep))
+            if earlier.params != setting.params:
+                raise UserError(
+                    f"sweep {sweep}: two variants would be called {setting.name}: {setting.changes}"
+                    f" and {earlier.changes}: leave one out"
+                )
     return list(settings.values())
 
 
-def declared(names: list[str], changes: list[str], prefix: str) -> tuple[list[Setting], dict]:
-    """Variants of some sweeps, and the content of the params.yaml that they change.
+def declared(names: list[str], changes: list[str], prefix: str) -> list[Setting]:
+    """Variants of some sweeps, as changes of params.yaml.
 
     Args:
         names: of the sweeps; all of them if none is named.
@@ -88,7 +104,7 @@ def declared(names: list[str], changes: list[str], prefix: str) -> tuple[list[Se
     """
     base = read_yaml(PARAMS)
     common = dict(change_of(text) for text in changes)
-    changed(base, common)
+    common = typed(common, changed(base, common))
     settings = [
         replace(variant, changes=(*variant.changes, *common.items()))
         for variant in expand(read_sweeps(names), overlaid(base, common), prefix)
@@ -96,7 +112,7 @@ def declared(names: list[str], changes: list[str], prefix: str) -> tuple[list[Se
     for variant in settings:
         if undeclared(variant.params):
             raise UserError(f"{variant.name} is not in the pool: {way_out(variant.params)}")
-    return settings, base
+    return settings
 
 
 def change_of(text: str) -> tuple[str, object]:
@@ -110,6 +126,8 @@ def change_of(text: str) -> tuple[str, object]:
 def values_of(key: str, value: object) -> list:
     """The values of a key of a grid; `all` stands for the 20 trees."""
     values = value if isinstance(value, list) else [value]
+    if not values:
+        raise UserError(f"{key} = []: a grid gives a key one value or several")
     if key != "taxonomy":
         return values
     return [name for value in values for name in (TREES if value == ALL else [value])]
@@ -120,9 +138,17 @@ def settle(changes: dict[str, Any], base: Mapping, prefix: str) -> Setting:
     params = changed(base, changes)
     variant = current_variant(params)
     others = {key: value for key, value in changes.items() if key not in VARIANT}
+    others = typed(others, params)
     canonical = {"taxonomy": params.taxonomy, **thresholds(variant.thresholds), **others}
     name = prefix + "-".join([variant.slug, *map(said, others.items())])
+    name_of_files(name, LONGEST_FILE)
     return Setting(name, tuple(canonical.items()), changed(base, canonical), prefix)
+
+
+def typed(changes: Mapping[str, Any], params: Params) -> dict[str, Any]:
+    """Changes with the values that the checked params have, in whatever way they were written."""
+    known = leaves(params.model_dump())
+    return {key: known.get(key, value) for key, value in changes.items()}
 
 
 def thresholds(used: Mapping[str, float]) -> dict[str, Any]:
@@ -143,8 +169,9 @@ def thresholds(used: Mapping[str, float]) -> dict[str, Any]:
 def said(change: tuple[str, Any]) -> str:
     """Another changed key as it stands in a name: the last part of its path and its value."""
     key, value = change
-    values = value if isinstance(value, list) else [value]
-    return key.rpartition(".")[2] + "_".join(map(str, values))
+    values = value if isinstance(value, list | tuple) else [value]
+    text = key.rpartition(".")[2] + "_".join(str(part).removesuffix(".0") for part in values)
+    return re.sub(r"[^A-Za-z0-9._-]+|\.{2,}", "_", text).strip("_")  # a path of a model, say
 
 
 def changed(base: Mapping, changes: Mapping[str, Any]) -> Params:

@@ -5,17 +5,19 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import read_json, write_json
 from guess_or_recall.io.scratch import scratch_root
+from guess_or_recall.settings.params import parse_params
 from guess_or_recall.settings.profiles import leaves
 from guess_or_recall.settings.section import PARAMS
 from guess_or_recall.settings.yaml import parse_yaml, read_yaml
 from guess_or_recall.sweep.declare import Setting, overlaid
+from guess_or_recall.sweep.overrides import override
 
 LAST = "evaluate"  # stage of a sweep's variant: maps, ablations and figures are for chosen ones
 BEGUN = ".begun.json"  # ending of the file that says which run of DVC has not ended
@@ -80,7 +82,7 @@ def stale(*stages: str) -> list[str]:
     return [name for name in changes if name in stages]
 
 
-def recorded(settings: list[Setting], base: Mapping) -> set[str]:
+def recorded(settings: list[Setting]) -> set[str]:
     """Names of those variants that are experiments of this commit.
 
     Raises:
@@ -90,21 +92,24 @@ def recorded(settings: list[Setting], base: Mapping) -> set[str]:
     there = [setting for setting in settings if setting.name in revisions]
     for setting in there:
         text = git("show", f"{revisions[setting.name]}:params.yaml")
-        params = leaves(parse_yaml(text, setting.name))
-        wanted = leaves(overlaid(base, dict(setting.changes)))
+        way_out = f"give --prefix, or `dvc exp remove {setting.name}`"
+        try:
+            params = leaves(parse_params(text, "its params.yaml").model_dump())
+        except UserError as error:
+            raise UserError(f"experiment {setting.name} is there: {error}: {way_out}") from None
+        wanted = leaves(setting.params.model_dump())
         differing = [key for key in params | wanted if params.get(key) != wanted.get(key)]
         if differing:
             said = ", ".join(f"{k} = {params.get(k)}, not {wanted.get(k)}" for k in differing)
             raise UserError(
-                f"experiment {setting.name} is there with other params ({said}): give --prefix, "
-                f"or `dvc exp remove {setting.name}`"
+                f"experiment {setting.name} is there with other params ({said}): {way_out}"
             )
     return {setting.name for setting in there}
 
 
 def record(setting: Setting) -> str | None:
     """Run a variant as an experiment outside the workspace: None, or why it failed."""
-    changes = [f"--set-param={key}={value}" for key, value in setting.changes]
+    changes = [f"--set-param={override(key, value)}" for key, value in setting.changes]
     run = ["--wait-for-lock", "exp", "run", "--temp", "--name", setting.name, *changes, LAST]
     log = log_of(setting.name)
     write_json(log.with_suffix(BEGUN), dict(setting.changes))
