@@ -5,15 +5,19 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import fuzz_params
 from guess_or_recall.errors import UserError
+from guess_or_recall.io import schemas
+from guess_or_recall.settings.checking import columns
 from guess_or_recall.settings.params import parse_params, read_params
 from guess_or_recall.settings.yaml import dump_yaml, read_yaml
+from guess_or_recall.taxonomy.candidates import TABLES
 
 DEFAULT = Path(__file__).parents[2] / "profiles" / "default.yaml"
 
 
-def params(**changes):
-    """The default with some dotted keys changed ('samples__train' is samples.train)."""
+def yaml_of(**changes):
+    """The text of the default with some dotted keys changed ('samples__train' is samples.train)."""
     content = read_yaml(DEFAULT)
     for key, value in changes.items():
         *sections, last = key.split("__")
@@ -21,7 +25,12 @@ def params(**changes):
         for section in sections:
             place = place[section]
         place[last] = value
-    return parse_params(dump_yaml(content), "params.yaml")
+    return dump_yaml(content)
+
+
+def params(**changes):
+    """The settings of such a text."""
+    return parse_params(yaml_of(**changes), "params.yaml")
 
 
 @pytest.mark.parametrize(
@@ -79,6 +88,130 @@ def test_values_that_are_refused(changes, said):
     with pytest.raises(UserError, match=said) as caught:
         params(**changes)
     assert "\n" not in str(caught.value)
+
+
+NODES = {"nodes": {"a": "is_code"}}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../../x", "a/b", "/x", "long tail (v2)", "λ", "a,b", "a=b", "-x", ".x", "x.", "a..b",
+     "x.lock", "x~1", "a:b", "a\nb", "", " ", "x" * 61, "${rho}", "a|b", "a\tb", "[a]", "a@{b"],
+)  # fmt: skip
+def test_a_taxonomy_whose_name_is_no_name_of_files(name):
+    with pytest.raises(
+        UserError, match=r"^params.yaml: taxonomies: name .*(has letters a to z|give at most 60)"
+    ):
+        params(taxonomies={name: NODES})
+
+
+@pytest.mark.parametrize("name", ["long-tail", "v1.2", "Tail_2", "2", "1e3", "null", "true", "off"])
+def test_names_of_taxonomies_are_read_as_text(name):
+    text = yaml_of(taxonomies={name: NODES}, taxonomy=name).replace("'", "")
+    if name in ("null", "true"):  # which are no text without quotes
+        text = yaml_of(taxonomies={name: NODES}, taxonomy=name)
+    assert parse_params(text, "params.yaml").taxonomy == name
+
+
+@pytest.mark.parametrize(
+    "name", ["", " a", "a ", "_a", "a\nb", "a\0", "$x$", "a\\b", "a" * 61, "\u200b"]
+)
+def test_classes_whose_name_cannot_be_shown(name):
+    with pytest.raises(UserError, match=r"taxonomies.own.nodes: name .*") as caught:
+        params(taxonomies={"own": {"nodes": {name: "is_code"}}})
+    assert "\n" not in str(caught.value)
+    with pytest.raises(UserError, match=r"taxonomies.own.others = .*: name .*"):
+        params(taxonomies={"own": NODES | {"others": name}})
+
+
+@pytest.mark.parametrize(
+    "name", ["long tail (v2)", "μνήμη", "a=b, c/d", "50%", "[red]x[/red]", "1"]
+)
+def test_classes_may_be_named_in_any_language(name):
+    own = {"own": {"nodes": {name: "is_code"}, "others": "the rest"}}
+    assert list(params(taxonomies=own).taxonomies["own"].nodes) == [name]
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("is_coded", "no column 'is_coded' \\(there are .*is_code"),
+        ("rouge_l", "'rouge_l' is a number"),
+        ("is_code or # no\n is_repeating", "holds a '#'"),
+        ("is_code +", "cannot be read"),
+        ("sequence_duplicates > dleta", "no column 'dleta'"),
+    ],
+)
+def test_a_typo_in_a_tree_that_is_not_in_use_is_found_when_the_file_is_read(expression, said):
+    with pytest.raises(UserError, match=f"params.yaml: taxonomies.own.nodes.a: .*{said}") as caught:
+        params(taxonomies={"own": {"nodes": {"a": expression}}})
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["taxonomy", "figures__flow_from", "pool__taxonomies"])
+def test_a_tree_that_is_not_there_is_found_when_the_file_is_read(key):
+    with pytest.raises(UserError, match=r"unknown taxonomy 'gues' \(did you mean guess"):
+        params(**{key: "gues"})
+
+
+def test_expressions_may_name_every_column_that_there_is():
+    for name in columns():
+        params(taxonomies={"own": {"nodes": {"a": f"{name} > 0.5"}}})
+    read = schemas.SEQUENCE_ID.names + [name for table in TABLES.values() for name in table]
+    assert {*read} <= {*columns()}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"sequences__tokenizer__vocabulary": 10**9}, "at most 1,048,576: the largest vocab"),
+        ({"sequences__background": 10**12}, "at most 100,000,000: a study holds"),
+        ({"sequences__prefix": 10**6}, "at most 2,048: a pattern has a cell for each pair"),
+        ({"model__train__layers": 10**5}, "at most 200: the deepest models"),
+        ({"model__train__width": 10**9}, "at most 65,536"),
+        ({"ablate__cuts": {"off": [1, 999]}}, "at most 200: the deepest"),
+        ({"evaluate__bootstrap": 10**12}, "at most 1,000,000: more resamples"),
+        ({"pool__deltas": list(range(101))}, "at most 100 items"),
+        ({"train__grid__kernel": list(range(1, 99))}, "at most 20 items"),
+        ({"score__batch": 10**9}, "at most 1,000,000"),
+        ({"sequences__files__path": "a\0b"}, "on one line, without control characters"),
+        ({"model__path": "x" * 10**4}, "at most 1000 characters"),
+        ({"taxonomies__own": {"nodes": {f"n{i}": "is_code" for i in range(101)}}}, "at most 100"),
+        (
+            {"model__source": "train", "model__train__layers": 2, "ablate__cuts": {"off": [1, 99]}},
+            "ablate.cuts = 99 layers in a row: the model will have model.train.layers = 2",
+        ),
+    ],
+)
+def test_sizes_have_bounds_with_reasons(changes, said):
+    with pytest.raises(UserError, match=said) as caught:
+        params(**changes)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("key", ["rho", "rho_l", "rho_3", "train__learning_rate"])
+@pytest.mark.parametrize("written", ["1e-1", "0.1", "1E-1", ".1"])
+def test_a_number_is_a_number_with_quotes_and_without(key, written):
+    plain = parse_params(yaml_of(**{key: "NUMBER"}).replace("NUMBER", written), "params.yaml")
+    assert params(**{key: written}) == params(**{key: 0.1}) == plain
+
+
+@pytest.mark.parametrize("written", ["1_0", "1:30", "0b1", "ten", "", "0.1 # x", "[1]", "true"])
+def test_text_that_is_no_number(written):
+    for key in ("rho", "rho_l", "delta", "train__batch", "score__batch"):
+        with pytest.raises(UserError, match=key.replace("__", ".")):
+            params(**{key: written})
+
+
+@pytest.mark.parametrize("revision", ["1234567", "0123456", "12e4567", "1e3", "0x12", "1.10", "-1"])
+def test_a_revision_may_look_like_a_number(revision):
+    text = yaml_of(model__hub__revision="REVISION").replace("REVISION", revision)
+    assert parse_params(text, "params.yaml").model.hub.revision == revision
+
+
+def test_a_revision_that_is_a_truth_value_needs_quotes():
+    with pytest.raises(UserError, match=r"hub\.revision = True: give a text: put it into quotes"):
+        params(model__hub__revision=True)
 
 
 NUMBERS = {
@@ -179,3 +312,22 @@ def test_the_nine_rhos_of_the_study_make_27_settings():
 
 def test_one_name_is_a_list_of_one():
     assert params(pool__taxonomies="all").pool.taxonomies == ["all"]
+
+
+def test_files_made_at_random_are_read_or_refused_in_one_line():
+    """The first of the 500 of `python benchmarks/fuzz_params.py`."""
+    counts = fuzz_params.main(50)
+    assert counts["read"] and counts["read"] + counts["refused"] == 50
+
+
+@pytest.mark.parametrize("kind", ["folder", "utf-16", "large", "loop"])
+def test_a_file_that_is_none(tmp_path, kind):
+    path = tmp_path / "params.yaml"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "loop":
+        path.symlink_to(path)
+    else:
+        path.write_text("a: 1\n" * (10**6 if kind == "large" else 1), "utf-16")
+    with pytest.raises(UserError, match=r"params\.yaml is (a folder|not UTF-8|no file|missing)"):
+        read_params(path)

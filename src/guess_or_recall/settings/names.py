@@ -33,12 +33,11 @@ def label(text: str) -> str:
     Raises:
         UserError: it is empty or too long, or has characters that a figure or a table cannot show.
     """
-    first, *rest = text or " "
-    plain = all(char == " " or unicodedata.category(char)[0] not in "CZ" for char in rest)
-    if not first.isalnum() or text.endswith(" ") or not plain or {*text} & {*"$\\"}:
+    plain = all(char == " " or unicodedata.category(char)[0] not in "CZ" for char in text)
+    if not text or text != text.strip(" ") or text[0] == "_" or not plain or {*text} & {*"$\\"}:
         raise UserError(
-            f"name {text!r}: a class or kind needs a name that begins with a letter or a digit and "
-            "is on one line, without $ and \\ and without a blank at its end"
+            f"name {text!r}: a class or kind needs a name on one line, without blanks around it, "
+            "without $ and \\, and with another beginning than _"
         )
     if len(text) > LONGEST:
         raise UserError(f"name {text[:LONGEST]!r}... is too long: give at most {LONGEST} letters")

@@ -6,6 +6,7 @@ from pydantic import ConfigDict, model_validator
 
 from guess_or_recall.settings.ablate import AblateSettings
 from guess_or_recall.settings.attention import Attention, AttentionSettings
+from guess_or_recall.settings.checking import require_trees
 from guess_or_recall.settings.evaluate import EvaluateSettings
 from guess_or_recall.settings.features import FeaturesSettings
 from guess_or_recall.settings.figures import FiguresSettings
@@ -19,7 +20,6 @@ from guess_or_recall.settings.taxonomy import LabelSettings, PoolSettings
 from guess_or_recall.settings.train import TrainSettings
 from guess_or_recall.settings.values import Text
 from guess_or_recall.settings.yaml import parse_yaml, read_yaml
-from guess_or_recall.taxonomy.checking import require_trees
 
 
 class Params(

@@ -4,15 +4,16 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 
 import numpy as np
-import pyarrow as pa
 
 from guess_or_recall.errors import UserError
 from guess_or_recall.features.columns import COLUMNS
-from guess_or_recall.io.schemas import SEQUENCE_ID
+from guess_or_recall.io.schemas import PERPLEXITIES
+from guess_or_recall.settings.expressions import evaluate
 from guess_or_recall.settings.taxonomy import Tree
-from guess_or_recall.taxonomy.candidates import TABLES
-from guess_or_recall.taxonomy.language import evaluate
-from guess_or_recall.taxonomy.trees import ALL, THRESHOLDS, tree
+from guess_or_recall.settings.trees import ALL, THRESHOLDS, tree
+
+SCORES = ("memorization_score", *PERPLEXITIES, "rouge_3", "rouge_l")
+NUMBERS = ("sequence_id", "sequence_duplicates", *SCORES)
 
 
 def require_trees(declared: Mapping[str, Tree], named: Iterable[str]) -> None:
@@ -36,9 +37,6 @@ def require_trees(declared: Mapping[str, Tree], named: Iterable[str]) -> None:
 
 @cache
 def columns() -> dict[str, np.ndarray]:
-    """What expressions may name, without rows; what a column of a feature holds is in its table."""
-    further = pa.schema(dict.fromkeys(COLUMNS, pa.bool_()))  # which fits wherever a number does
-    schemas = [further, *map(pa.schema, TABLES.values()), SEQUENCE_ID]
-    fields = {field.name: field for schema in schemas for field in schema}
-    empty = pa.schema(list(fields.values())).empty_table().to_pandas()
-    return {name: column.to_numpy() for name, column in empty.items()}
+    """What expressions may name, without rows."""
+    features = dict.fromkeys(COLUMNS, np.empty(0, bool))  # which fits wherever a number does, too
+    return features | dict.fromkeys(NUMBERS, np.empty(0))
