@@ -5,25 +5,15 @@ here; its name stands in `settings/features.py`.
 """
 
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
 
 from guess_or_recall.features.code_fasttext import fasttext_detector
 from guess_or_recall.features.code_magika import magika_detector
 from guess_or_recall.features.detector import Detector
+from guess_or_recall.settings.features import Features
 
-
-class Chosen(Protocol):
-    """What of the section `features` a detector may need."""
-
-    @property
-    def fasttext(self) -> str | None:
-        """File of fastText's model, or none for that of the hub."""
-        ...
-
-
-DETECTORS: dict[str, Callable[[Chosen], Detector]] = {
+DETECTORS: dict[str, Callable[[Features], Detector]] = {
     "magika": lambda settings: magika_detector(),
     "fasttext": lambda settings: fasttext_detector(settings.fasttext),
     "off": lambda settings: Detector(lambda texts: np.zeros(len(texts), bool), None),
