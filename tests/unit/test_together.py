@@ -1,13 +1,17 @@
 """Many variants in one process: one that fails does not stop the others, and says why."""
 
 import shutil
+import sys
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.sweep import experiments
+from guess_or_recall.sweep import experiments, together
 from guess_or_recall.sweep.declare import settle
 from guess_or_recall.sweep.together import kept, take_over
+from guess_or_recall.taxonomy.candidates import Corpus
 from tests.unit.test_declare import BASE
 
 
@@ -31,6 +35,17 @@ def test_a_failed_variant_keeps_its_traceback_in_a_log(workspace, error, reason)
 def test_ctrl_c_is_no_failure_of_a_variant(workspace):
     with pytest.raises(KeyboardInterrupt), kept("guess-rho0.5", {}):
         raise KeyboardInterrupt
+
+
+def test_what_is_said_while_samples_are_drawn_is_passed_on(workspace, monkeypatch, capsys):
+    def labelled(params, corpus):
+        print("warning: something", file=sys.stderr)
+        raise UserError("class 'guess' is empty")
+
+    monkeypatch.setattr(together, "labelled", labelled)
+    nothing = Corpus(pd.DataFrame(), np.empty(0, np.int64), pd.Series())
+    assert together.drawn([settle({"taxonomy": "guess"}, BASE, "")], nothing, {}) == []
+    assert capsys.readouterr().err == "warning: something\n"
 
 
 @pytest.mark.parametrize("is_taken", [True, False])

@@ -163,7 +163,7 @@ def test_other_parameters_do_not_take_up_old_state(workspace, monkeypatch):
     train_stage.main()
     before = content_hash(Path("data/train"))
     text = (workspace / "params.yaml").read_text()
-    (workspace / "params.yaml").write_text(text.replace("seed: 42\n  wandb", "seed: 43\n  wandb"))
+    (workspace / "params.yaml").write_text(text.replace("train:\n  seed: 42", "train:\n  seed: 43"))
     assert read_params().train.seed == 43
     train_stage.main()
     assert content_hash(Path("data/train")) != before

@@ -9,10 +9,12 @@ import pyarrow as pa
 from jaxtyping import Float32, Int, Int8, Int64
 from safetensors.numpy import load_file
 
+from guess_or_recall.classifier.labelled import Labelled
 from guess_or_recall.errors import UserError
 from guess_or_recall.io import paths
 from guess_or_recall.io.files import existing, read_json, write_csv, write_json
 from guess_or_recall.io.tables import write_table
+from guess_or_recall.settings.evaluate import EvaluateSettings
 from guess_or_recall.statistics.bootstrap import bootstrap_min_f1
 from guess_or_recall.statistics.f1 import (
     confusion_matrix,
@@ -44,48 +46,41 @@ class Evaluated(NamedTuple):
         return self.logits.reshape(-1, *self.logits.shape[2:])
 
 
-def read_evaluated(
-    folder: Path,
-    sequence_ids: Int64[np.ndarray, " n"],
-    actual: Int8[np.ndarray, " n"],
-    classes: list[str],
-) -> Evaluated:
-    """Read the logits of data/train.
+def assess(folder: Path, labels: Labelled, settings: EvaluateSettings, root: Path) -> None:
+    """Write metrics/evaluate.json and the files of data/evaluate below `root`.
 
     Args:
-        folder: data/train.
-        sequence_ids: of the evaluation part.
-        actual: classes of the evaluation part.
-        classes: names of the classes.
+        folder: of the trained CNNs, see `result.save`.
+        labels: that they were trained for.
+        settings: of the stage `evaluate`.
+        root: the repository's, or that of one variant of a sweep.
 
     Raises:
-        UserError: a file is missing, or data/train belongs to other labels.
+        UserError: a file is missing, or the CNNs were trained for other labels.
     """
-    described = read_json(folder / paths.CNNS.name)
+    evaluated, resamples = read_evaluated(folder, labels), settings.evaluate.bootstrap
+    write_json(root / paths.metrics_of("evaluate"), metrics(evaluated, resamples, settings.seed))
+    write_csv(root / paths.CONFUSION, confusions(evaluated))
+    write_csv(root / paths.EVALUATE / "predictions.csv", plotted(evaluated))
+    write_table(root / paths.EVALUATE / "predictions.parquet", predictions(evaluated))
+    write_table(root / paths.VOTES, votes(evaluated))
+
+
+def read_evaluated(folder: Path, labels: Labelled) -> Evaluated:
+    """Read the logits that the CNNs gave for the evaluation part of their labels.
+
+    Raises:
+        UserError: a file is missing, or the CNNs were trained for other labels.
+    """
+    described, classes = read_json(folder / paths.CNNS.name), labels.classes
     logits = load_file(existing(folder / paths.LOGITS.name))["logits"]
+    ids, actual = labels.sequence_ids[labels.is_eval], labels.labels[labels.is_eval]
     if described["classes"] != classes or logits.shape[2] != len(actual):
         raise UserError(
             f"{folder} has {logits.shape[2]} evaluations of {', '.join(described['classes'])}, the "
             f"labels have {len(actual)} of {', '.join(classes)}: dvc repro"
         )
-    return Evaluated(list(described["grid"]), logits, sequence_ids, actual, classes)
-
-
-def assess(evaluated: Evaluated, resamples: int, seed: int, root: Path) -> None:
-    """Write metrics/evaluate.json and the files of data/evaluate below `root`.
-
-    Args:
-        evaluated: by the CNNs of one variant.
-        resamples: of the evaluation sequences, for the intervals.
-        seed: of the resamples.
-        root: the repository's, or that of one variant of a sweep.
-    """
-    folder = root / paths.EVALUATE
-    write_json(root / paths.metrics_of("evaluate"), metrics(evaluated, resamples, seed))
-    write_csv(root / paths.CONFUSION, confusions(evaluated))
-    write_csv(folder / "predictions.csv", plotted(evaluated))
-    write_table(folder / "predictions.parquet", predictions(evaluated))
-    write_table(root / paths.VOTES, votes(evaluated))
+    return Evaluated(list(described["grid"]), logits, ids, actual, classes)
 
 
 def metrics(evaluated: Evaluated, resamples: int, seed: int) -> dict:

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Bool, Float16, Int8
+from jaxtyping import Float16
 from safetensors.torch import save_file
 
 from guess_or_recall.classifier.cnn import Architecture
 from guess_or_recall.classifier.grid import Trained, architectures, train_grid
+from guess_or_recall.classifier.labelled import Labelled
 from guess_or_recall.classifier.samples import Sample
 from guess_or_recall.classifier.saved import save_weights
 from guess_or_recall.classifier.training import Recipe
@@ -31,9 +32,7 @@ class Work:
     """A training: its settings, and the labels of the sequences."""
 
     settings: Train
-    labels: Int8[np.ndarray, " n"]
-    is_eval: Bool[np.ndarray, " n"]
-    classes: list[str]
+    labels: Labelled
     origin: str  # see `origin`
 
 
@@ -76,11 +75,12 @@ def trained(
     with scratch("train", *key, place.type, keep=keep) as folder:
         result = folder / "result"
         if not (result / paths.CNNS.name).exists():
-            sample = Sample(read(), work.labels, work.is_eval, len(work.classes))
+            labels, classes = work.labels, work.labels.classes
+            sample = Sample(read(), labels.labels, labels.is_eval, len(classes))
             grid, recipe = grid_of(work.settings), recipe_of(work.settings)
             with report() as log:
                 outcome = train_grid(sample, grid, recipe, folder, place, log, quiet)
-            save(result, outcome, grid, sample, work.classes)
+            save(result, outcome, grid, sample, classes)
         elif keep:  # of a variant with the same sample
             with report() as log:
                 replay(result, log)

@@ -9,7 +9,7 @@ votes.parquet.
 
 from pathlib import Path
 
-from guess_or_recall.classifier.assessment import assess, read_evaluated
+from guess_or_recall.classifier.assessment import assess
 from guess_or_recall.io import paths
 from guess_or_recall.settings.evaluate import EvaluateSettings
 from guess_or_recall.settings.section import read_settings
@@ -19,6 +19,4 @@ from guess_or_recall.taxonomy.labels import read_labels
 def main() -> None:
     """Write the metrics and the predictions."""
     settings, labels = read_settings(EvaluateSettings), read_labels(paths.LABELS)
-    sequence_ids = labels.sequence_ids[labels.is_eval]
-    evaluated = read_evaluated(paths.TRAIN, sequence_ids, labels.actual, labels.classes)
-    assess(evaluated, settings.evaluate.bootstrap, settings.seed, Path())
+    assess(paths.TRAIN, labels, settings, Path())

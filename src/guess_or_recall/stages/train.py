@@ -19,7 +19,6 @@ from guess_or_recall.tracking.runs import reporting
 def main() -> None:
     """Train, and publish data/train."""
     settings, labels = read_settings(TrainSettings).train, read_labels(paths.LABELS)
-    sample = labels.labels, labels.is_eval, labels.classes
 
     def attention() -> dict:
         return {
@@ -27,6 +26,6 @@ def main() -> None:
             for pooling in settings.grid.pooling
         }
 
-    work = Work(settings, *sample, origin(paths.LABELS))
+    work = Work(settings, labels, origin(paths.LABELS))
     with trained(work, attention, reporting) as result:
         publish(result, paths.TRAIN)

@@ -1,12 +1,11 @@
 """Label and train many variants in one process, which reads the attention once."""
 
-import io
 import math
 import shutil
 import traceback
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +18,7 @@ from tqdm import tqdm
 
 from guess_or_recall.attention.reading import read_pooled
 from guess_or_recall.classifier import result
-from guess_or_recall.classifier.assessment import assess, read_evaluated
+from guess_or_recall.classifier.assessment import assess
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import atomic, read_json, write_json
 from guess_or_recall.io.paths import ATTENTION
@@ -82,8 +81,7 @@ def drawn(todo: list[Setting], corpus: Corpus, failures: dict[str, str]) -> list
     """Draw the sample of every variant for which there are enough sequences."""
     jobs = []
     for setting in todo:
-        # that a sample is smaller than asked for stands in the tables
-        with kept(setting.name, failures), redirect_stderr(io.StringIO()):
+        with kept(setting.name, failures):
             jobs.append(Job(setting, *labelled(setting.params, corpus)))
     return jobs
 
@@ -183,9 +181,7 @@ def trained(job: Job, read: Attention, folder: Path, keep: bool) -> Iterator[tup
     labels_file = folder / job.setting.name / "data" / "label" / "labels.parquet"
     write_table(labels_file, job.table)
     params, labels = job.setting.params, read_labels(labels_file)
-    work = result.Work(
-        params.train, labels.labels, labels.is_eval, labels.classes, result.origin(labels_file)
-    )
+    work = result.Work(params.train, labels, result.origin(labels_file))
     attention = partial(read, labels.sequence_ids, params.train.grid.pooling)
     report = partial(reporting, params, labels_file, job.setting.sweep)
     with result.trained(work, attention, report, keep=keep, quiet=True) as folder_of_result:
@@ -197,10 +193,7 @@ def finish(job: Job, read: Attention, folder: Path) -> None:
     root = folder / job.setting.name
     params = job.setting.params
     with trained(job, read, folder, keep=False) as (folder_of_result, labels_file):
-        labels = read_labels(labels_file)
-        ids = labels.sequence_ids[labels.is_eval]
-        evaluated = read_evaluated(folder_of_result, ids, labels.actual, labels.classes)
-        assess(evaluated, params.evaluate.bootstrap, params.seed, root)
+        assess(folder_of_result, read_labels(labels_file), params, root)
     with atomic(root / "params.yaml") as temporary:
         temporary.write_text(dump_yaml(job.setting.params.model_dump(mode="json")))
     write_json(root / "metrics" / "label.json", job.counts)  # last: says that all is there

@@ -26,7 +26,6 @@ def labelled(settings: LabelSettings, corpus: Corpus) -> tuple[pa.Table, dict]:
     variant, ids = current_variant(settings), corpus.frame["sequence_id"].to_numpy()
     labels, classes = variant.classify(corpus.frame), variant.tree.classes
     drawn = draw(labels, classes, orders(ids, settings.seed), settings.samples)
-    warn_if_balanced(drawn, settings)
     require_in_pool(ids[drawn.rows], corpus.pooled, settings)
     return table(ids, labels, drawn, classes), report(labels, drawn, classes, corpus.planted)
 
@@ -48,13 +47,17 @@ def table(
     return pa.table(columns, schema=schemas.LABELS)
 
 
-def warn_if_balanced(drawn: Draw, settings: LabelSettings) -> None:
-    """Say on stderr that the sample is smaller than params.yaml asks for."""
-    if drawn.balanced:
+def warn_if_balanced(counts: dict, settings: LabelSettings) -> None:
+    """Say on stderr that the sample is smaller than params.yaml asks for.
+
+    A sweep says so in its tables.
+    """
+    if counts["shortage"]:
+        sampled = next(iter(counts["sampled"].values()))
         asked = f"{settings.samples.train} + {settings.samples.eval}"
         print(
-            f"warning: label: the smallest class has too few sequences: {drawn.train} train + "
-            f"{drawn.eval} eval of each class, not {asked}",
+            f"warning: label: the smallest class has too few sequences: {sampled['train']} train + "
+            f"{sampled['eval']} eval of each class, not {asked}",
             file=sys.stderr,
         )
 

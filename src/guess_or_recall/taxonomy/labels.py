@@ -19,11 +19,6 @@ class Labels(NamedTuple):
     is_eval: Bool[np.ndarray, " n"]
     classes: list[str]
 
-    @property
-    def actual(self) -> Int8[np.ndarray, " eval"]:
-        """Classes of the evaluation part."""
-        return self.labels[self.is_eval]
-
 
 def read_labels(path: Path) -> Labels:
     """Read the classes of the sample.
