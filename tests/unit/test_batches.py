@@ -135,9 +135,12 @@ def test_attention_that_overflows_float16_is_computed_in_bfloat16(tokens, capsys
     tokens[[2, 9], 5] = 7
     half, brain = overflowing().half(), overflowing().half().bfloat16()
     with observing(half, pool_heads) as look, tqdm(disable=True) as bar:
-        raw = look(torch.from_numpy(tokens))
+        raw = look(torch.from_numpy(tokens)).patterns
         assert (~raw.isfinite().all(-1).flatten(0, 1).all(0)).nonzero()[:, 0].tolist() == [2, 9]
-        found = pool_shard(half, look, tokens, 2, 4, bar)
+        shard = pool_shard(half, look, tokens, 2, 4, bar)
+    found = shard.pooled
+    assert shard.is_wider.nonzero()[0].tolist() == [2, 9]
+    assert shard.notes() == {"computed_wider": 2, "least_row_sum": pytest.approx(1, abs=0.01)}
     assert np.isfinite(found).all()
     expected = pooled_attention(brain, torch.from_numpy(tokens[[2, 9]])).numpy()
     np.testing.assert_array_equal(found[:, [2, 9]], expected)
@@ -145,7 +148,12 @@ def test_attention_that_overflows_float16_is_computed_in_bfloat16(tokens, capsys
     np.testing.assert_allclose(found[:, [0, 1]], own, rtol=0, atol=1e-3)
     assert torch.isfinite(full_attention(half, torch.from_numpy(tokens[2:3]))).all()
     said = capsys.readouterr().err
-    assert said.count("attention that is not finite in float16 is computed in bfloat16") == 1
+    assert (
+        said.count(
+            "attention that is not finite in float16, or leaks past the mask, is computed in"
+        )
+        == 1
+    )
     assert {weight.dtype for weight in half.parameters()} == {torch.float16}
 
 

@@ -194,6 +194,8 @@ def test_stage(model, tmp_path, monkeypatch, prefix, suffix):
         "bytes_per_sequence": round(size / 16, 1),
         "layers": 2,
         "heads": 4,
+        "computed_wider": 0,
+        "least_row_sum": 1.0,
     }
     assert not [path for path in Path(".scratch").iterdir() if path.is_dir()]
 

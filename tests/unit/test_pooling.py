@@ -114,7 +114,7 @@ def test_all_heads_equal_the_attentions_that_transformers_gives(model, tokens, e
 def test_logits_are_those_of_eager_and_the_model_is_given_back(model, tokens, eager):
     before = model.config._attn_implementation
     with observing(model, pool_heads) as look:
-        assert len(look(tokens)) == 3
+        assert len(look(tokens).patterns) == 3
         with torch.no_grad():
             logits = model(tokens, use_cache=False).logits
     assert torch.equal(logits, eager[1])
@@ -175,6 +175,6 @@ def test_fused_blocks_give_the_same_attention():
     pool = lambda pattern: torch.stack((pattern.mean(1), pattern.amax(1)))  # noqa: E731  (types are checked in ours)
     expected = observe(model, tokens, pool)
     with observing(model, pool, fused=True) as look:
-        torch.testing.assert_close(look(tokens), expected, rtol=1e-4, atol=1e-5)
-        torch.testing.assert_close(look(tokens), expected, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(look(tokens).patterns, expected, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(look(tokens).patterns, expected, rtol=1e-4, atol=1e-5)
     assert torch.equal(observe(model, tokens, pool), expected)

@@ -6,21 +6,22 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float16, Int32, Int64
+from jaxtyping import Bool, Float16, Float32, Int32, Int64
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
 from guess_or_recall.attention.gallery import write_gallery
 from guess_or_recall.attention.hdf5 import key_of
 from guess_or_recall.attention.pooling import (
+    WIDER,
     Observe,
     as_stored,
-    finite,
     full_attention,
-    is_finite,
     observing,
     pool_heads,
+    sound,
 )
+from guess_or_recall.attention.rows import is_sound
 from guess_or_recall.attention.store import check_shard, shard_path, write_shard, write_view
 from guess_or_recall.attention.triangle import packed_size
 from guess_or_recall.errors import UserError
@@ -118,10 +119,10 @@ def fill(
     fused = worth_compiling(model, sequences_in(files), batch)
     with observing(model, pool_heads, fused) as look, ThreadPoolExecutor(1) as writer:
         for file in files:
-            pooled = pool_shard(model, look, tokens[file.rows], layers, batch, progress)
+            shard = pool_shard(model, look, tokens[file.rows], layers, batch, progress)
             if written:
                 written.result()  # one shard at most waits for the disk
-            content = sequence_ids[file.rows], pooled, provenance
+            content = sequence_ids[file.rows], shard.pooled, provenance, shard.notes()
             written = writer.submit(write_shard, file.path, *content)
         if written:
             written.result()
@@ -168,6 +169,19 @@ def finished(file: ShardFile, sequence_ids: Int64[np.ndarray, " n"], key: str) -
     return True
 
 
+class Pooled(NamedTuple):
+    """Pooled attention of the sequences of a shard, and what is to be known of it."""
+
+    pooled: Float16[np.ndarray, "pooling=2 n layers packed"]
+    row_sum: Float32[np.ndarray, " n"]  # the least of a row of the patterns that are stored
+    is_wider: Bool[np.ndarray, " n"]  # computed in a wider type than the model's
+
+    def notes(self) -> dict[str, int | float]:
+        """What a reader of the shard must know, by the names of `store.NOTES`."""
+        least = round(float(self.row_sum.min()), 3)
+        return {"computed_wider": int(self.is_wider.sum()), "least_row_sum": least}
+
+
 def pool_shard(
     model: PreTrainedModel,
     look: Observe,
@@ -175,33 +189,37 @@ def pool_shard(
     layers: int,
     batch: int,
     progress: tqdm,
-) -> Float16[np.ndarray, "pooling=2 n layers packed"]:
+) -> Pooled:
     """Pooled attention of the sequences of one shard, `batch` at a time.
 
     A GPU is never waited for before the end: it copies a batch while the next ones are launched.
 
     Raises:
-        UserError: one sequence alone does not fit on the GPU; or see `finite`.
+        UserError: one sequence alone does not fit on the GPU; or see `sound`.
     """
     shape = 2, len(tokens), layers, packed_size(tokens.shape[1])
     pooled = torch.empty(shape, dtype=torch.float16, pin_memory=torch.cuda.is_available())
-    sound = torch.ones(len(tokens), dtype=torch.bool, device=model.device)
+    unsound = torch.zeros(len(tokens), dtype=torch.bool, device=model.device)
+    row_sum = torch.empty(len(tokens), device=model.device)
 
     def pool(part: slice) -> None:
-        patterns = look(torch.from_numpy(tokens[part]))
-        sound[part] = is_finite(patterns)
-        for kept, computed in zip(pooled[:, part], as_stored(patterns), strict=True):
+        observed = look(torch.from_numpy(tokens[part]))
+        unsound[part] = ~is_sound(observed.rows, observed.sinks)
+        row_sum[part] = observed.rows.stored
+        for kept, computed in zip(pooled[:, part], as_stored(observed.patterns), strict=True):
             kept.copy_(computed, non_blocking=True)
 
     in_batches(pool, len(tokens), batch, progress)
-    again = np.flatnonzero(~sound.cpu().numpy())  # waits for all that was launched
+    again = np.flatnonzero(unsound.cpu().numpy())  # waits for all that was launched
 
     def pool_again(part: slice) -> None:
-        patterns = finite(model, look, torch.from_numpy(tokens[again[part]]))
-        pooled[:, again[part]] = as_stored(patterns).cpu()
+        observed = sound(model, look, torch.from_numpy(tokens[again[part]]))
+        pooled[:, again[part]] = as_stored(observed.patterns).cpu()
+        row_sum[again[part]] = observed.rows.stored
 
     in_batches(pool_again, len(again), batch, tqdm(disable=True))
-    return pooled.numpy()
+    is_wider = unsound.cpu().numpy() & (model.dtype in WIDER)
+    return Pooled(pooled.numpy(), row_sum.cpu().numpy(), is_wider)
 
 
 def extract_gallery(

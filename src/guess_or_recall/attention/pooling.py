@@ -6,13 +6,15 @@ than these two, so the heads are pooled inside the attention of each layer and n
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
+from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float, Float16, Int
+from jaxtyping import Float, Float16, Int
 from torch import Tensor, nn
 from torch.func import functional_call
 from transformers import PreTrainedModel
 
+from guess_or_recall.attention.rows import Rows, complaint, has_sinks, is_sound, rows_of
 from guess_or_recall.attention.triangle import pack
 from guess_or_recall.errors import UserError, say_once
 from guess_or_recall.model.interface import (
@@ -38,12 +40,20 @@ def pool_heads(
     return torch.stack((pack(mean), pack(pattern.amax(1).float())))
 
 
-Observe = Callable[..., Float[Tensor, "layers ..."]]  # of tokens, and of a type to compute in
+class Observed(NamedTuple):
+    """What is kept of the patterns of one batch."""
+
+    patterns: Float[Tensor, "layers ..."]  # reduced
+    rows: Rows  # of the whole patterns, over all layers
+    sinks: bool  # whether the model's rows add up to less than 1 by design
+
+
+Observe = Callable[..., Observed]  # of tokens, and of a type to compute in
 
 
 @contextmanager
 def observing(model: PreTrainedModel, reduce: Reduce, fused: bool = False) -> Iterator[Observe]:
-    """Give what runs the model, without its language-model head, and stacks `reduce(pattern)`.
+    """Give what runs the model, without its language-model head, and keeps `reduce(pattern)`.
 
     Only what `reduce` returns is kept. The attention's output is unchanged, and the model is as it
     was after the block.
@@ -58,19 +68,22 @@ def observing(model: PreTrainedModel, reduce: Reduce, fused: bool = False) -> It
     Raises:
         UserError: the architecture's attention does not go through AttentionInterface.
     """
-    inside: list[Tensor] = []  # of one block: always empty before it, or each would be compiled
-    collected: list[Tensor] = []
+    inside: list[tuple] = []  # of one block: always empty before it, or each would be compiled
+    collected: list[tuple] = []
+    modules = attention_modules(model)
+    sinks = has_sinks(modules)
 
-    def attend(module, *args, **kwargs):
-        output, pattern = eager_attention(module)(module, *args, **kwargs)
-        inside.append(reduce(pattern))
+    def attend(module, query, key, value, mask, *args, **kwargs):
+        attention = eager_attention(module)
+        output, pattern = attention(module, query, key, value, mask, *args, **kwargs)
+        inside.append((reduce(pattern), rows_of(pattern, mask, 0)))
         return output, None
 
     def take(*call):
         collected.append(inside.pop())
 
     @torch.inference_mode()
-    def observe(tokens: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    def observe(tokens: Tensor, dtype: torch.dtype | None = None) -> Observed:
         inside.clear()  # of a batch that did not fit
         collected.clear()
         run, stance = model.base_model, nullcontext()
@@ -78,9 +91,11 @@ def observing(model: PreTrainedModel, reduce: Reduce, fused: bool = False) -> It
             run, stance = in_dtype(model, dtype), torch.compiler.set_stance("force_eager")
         with stance:
             run(input_ids=tokens.to(model.device), use_cache=False)
-        return torch.stack([layer.to(model.device) for layer in collected])
+        patterns = torch.stack([layer.to(model.device) for layer, _ in collected])
+        rows = [Rows(*(sums.to(model.device) for sums in layer)) for _, layer in collected]
+        return Observed(patterns, Rows.of_all(rows), sinks)
 
-    blocks = blocks_of(model, attention_modules(model))
+    blocks = blocks_of(model, modules)
     with attending(model, attend), hooked(blocks, take), compiled(blocks if fused else []):
         yield observe
 
@@ -105,39 +120,28 @@ def in_dtype(model: PreTrainedModel, dtype: torch.dtype) -> Callable:
     return run
 
 
-def is_finite(
-    patterns: Float[Tensor, "layers *pooling batch packed"],
-) -> Bool[Tensor, " batch"]:
-    """Which sequences have finite values only."""
-    return patterns.isfinite().all(-1).flatten(0, -2).all(0)
-
-
 @torch.inference_mode()
-def finite(
-    model: PreTrainedModel, look: Observe, tokens: Int[Tensor, "batch length"]
-) -> Float[Tensor, "layers ..."]:
-    """What `look` gives of a batch, in the first type in which all of it is finite.
+def sound(model: PreTrainedModel, look: Observe, tokens: Int[Tensor, "batch length"]) -> Observed:
+    """What `look` gives of a batch, in the first type in which all of it is sound.
 
-    A model in float16 may overflow: its batch is computed in bfloat16, then in float32.
+    A model in float16 may overflow, or leak past the mask: its batch is computed in bfloat16, then
+    in float32.
 
     Raises:
-        UserError: the attention is not finite in float32 either.
+        UserError: the attention is not finite, or leaks, in float32 too.
     """
-    patterns = look(tokens)
+    observed = look(tokens)
     for dtype in WIDER.get(model.dtype, ()):
-        if patterns.isfinite().all():
-            return patterns
+        if is_sound(observed.rows, observed.sinks).all():
+            return observed
         say_once(
-            f"note: attention that is not finite in {short(model.dtype)} is computed in "
-            f"{short(dtype)}, for the sequences where it is not"
+            f"note: attention that is not finite in {short(model.dtype)}, or leaks past the mask, "
+            f"is computed in {short(dtype)}, for the sequences where it is so"
         )
-        patterns = look(tokens, dtype)
-    if patterns.isfinite().all():
-        return patterns
-    raise UserError(
-        f"the attention of {type(model).__name__} has values that are not finite, in float32 too: "
-        "its weights are damaged"
-    )
+        observed = look(tokens, dtype)
+    if reason := complaint(observed.rows):
+        raise UserError(f"the attention of {type(model).__name__} {reason}")
+    return observed
 
 
 def short(dtype: torch.dtype) -> str:
@@ -151,10 +155,10 @@ def observe(
     """`reduce(pattern)` of all layers for one batch.
 
     Raises:
-        UserError: the attention cannot be observed; or see `finite`.
+        UserError: the attention cannot be observed; or see `sound`.
     """
     with observing(model, reduce) as look:
-        return finite(model, look, tokens)
+        return sound(model, look, tokens).patterns
 
 
 def as_stored(

@@ -5,17 +5,24 @@ A folder holds `shard-00000.h5` ... , with datasets sequence_id int64 [n], mean 
 `provenance.json`. `reading.read_pooled` reads them.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import h5py
 import numpy as np
 from jaxtyping import Float16, Int64
 
 from guess_or_recall.attention.hdf5 import WAY_OUT, check_key, created, dataset, key_of, opened
-from guess_or_recall.errors import UserError
+from guess_or_recall.attention.rows import TOLERANCE
+from guess_or_recall.errors import UserError, say_once
 from guess_or_recall.io.files import write_json
 
 POOLINGS = ("mean", "max")
+NOTES = {  # attributes of a shard, and what a store says where its shards differ
+    "computed_wider": sum,  # sequences whose attention is not sound in the model's own type
+    "least_row_sum": min,  # of a stored pattern; below 1 where sinks take a share
+}
 
 
 def shard_path(folder: Path, index: int) -> Path:
@@ -28,9 +35,12 @@ def write_shard(
     sequence_ids: Int64[np.ndarray, " n"],
     pooled: Float16[np.ndarray, "pooling=2 n layers packed"],
     provenance: dict,
+    notes: Mapping[str, int | float] = MappingProxyType({}),
 ) -> None:
     """Write one shard; the same bytes for the same values. `pooled` is the mean, then the max."""
     with created(path, provenance) as file:
+        for name, value in notes.items():
+            file.attrs[name] = value
         file.create_dataset("sequence_id", data=sequence_ids, chunks=True, fletcher32=True)
         for pooling, values in zip(POOLINGS, pooled, strict=True):
             chunks = (1, *values.shape[1:])  # any sequence is read without its neighbours
@@ -64,7 +74,18 @@ def write_view(folder: Path, shards: int, provenance: dict) -> None:
             write_virtual(view, name, files)
         sequences, layers, packed = dataset(view, "mean").shape
     shape = {"shards": shards, "sequences": sequences, "layers": layers, "packed": packed}
-    write_json(folder / "provenance.json", {**provenance, **shape, "key": key_of(provenance)})
+    said = {**provenance, **shape, **notes_of(files), "key": key_of(provenance)}
+    write_json(folder / "provenance.json", said)
+
+
+def notes_of(files: list[Path]) -> dict[str, int | float]:
+    """What the shards say of their sequences, over all of them."""
+    values: dict[str, list] = {name: [] for name in NOTES}
+    for path in files:
+        with opened(path) as file:
+            for name in NOTES.keys() & file.attrs.keys():
+                values[name].append(np.asarray(file.attrs[name]).item())
+    return {name: NOTES[name](noted) for name, noted in values.items() if noted}
 
 
 def write_virtual(view: h5py.File, name: str, files: list[Path]) -> None:
@@ -90,3 +111,17 @@ def shape_of(path: Path, name: str) -> tuple[tuple[int, ...], np.dtype]:
     with opened(path) as file:
         values = dataset(file, name)
         return values.shape, values.dtype
+
+
+def say_what_rows_add_up_to(provenance: dict) -> None:
+    """Say on stderr how many sequences needed a wider type, and where rows are not whole."""
+    if wider := provenance["computed_wider"]:
+        say_once(
+            f"note: {wider} of {provenance['sequences']} sequences: attention computed in a wider "
+            "type than the model's, in which it was not finite or leaked past the mask"
+        )
+    if (least := provenance["least_row_sum"]) < 1 - TOLERANCE:
+        say_once(
+            f"note: rows of the stored attention add up to {least} at the least: the rest goes to "
+            "attention sinks or to tokens in front of the sequence"
+        )

@@ -116,15 +116,29 @@ def silenced(modules: list[nn.Module]) -> Iterator[None]:
 def restricted(
     model: PreTrainedModel, modules: list[nn.Module], how: str, regions: Regions
 ) -> Iterator[None]:
-    """Leave only some cells of the patterns of some attention modules."""
+    """Leave only some cells of the patterns of some attention modules, computed in float32.
 
-    def attend(module, query, key, value, *args, **kwargs):
-        output, pattern = eager_attention(module)(module, query, key, value, *args, **kwargs)
+    In float16 the mask lets scores near it leak onto forbidden keys.
+    """
+
+    def attend(module, query, key, value, mask, *args, **kwargs):
+        dtype, [query, key, value] = query.dtype, [part.float() for part in (query, key, value)]
+        attention, mask = eager_attention(module), widened(mask)
+        output, pattern = attention(module, query, key, value, mask, *args, **kwargs)
+        output = output.to(dtype)
         if not any(module is restricted_module for restricted_module in modules):
             return output, pattern
         pattern = pattern * kept(how, pattern.shape[-1], regions).to(pattern.device)
         values = value.repeat_interleave(pattern.shape[1] // value.shape[1], 1)
-        return (pattern @ values).transpose(1, 2).contiguous(), pattern
+        return (pattern @ values).transpose(1, 2).contiguous().to(dtype), pattern
 
     with attending(model, attend):
         yield
+
+
+def widened(mask: Tensor | None) -> Tensor | None:
+    """What is added to the scores, as strict in float32 as in its own type."""
+    if mask is None or not mask.dtype.is_floating_point:
+        return mask
+    barred = mask <= torch.finfo(mask.dtype).min / 2
+    return mask.float().masked_fill(barred, torch.finfo(torch.float32).min)

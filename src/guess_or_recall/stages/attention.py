@@ -10,6 +10,7 @@ from pathlib import Path
 
 from guess_or_recall.attention.extract import Shards, extract, extract_gallery
 from guess_or_recall.attention.gallery import read_gallery
+from guess_or_recall.attention.store import NOTES, say_what_rows_add_up_to
 from guess_or_recall.attention.work import Work, working
 from guess_or_recall.io.files import publish, read_json, write_json
 from guess_or_recall.io.paths import ATTENTION, GALLERY, GALLERY_FOLDER, PROVENANCE, metrics_of
@@ -39,13 +40,15 @@ def write_pictures(work: Work, path: Path) -> None:
 
 
 def measure() -> dict[str, int | float]:
-    """Size of the store, and layers and heads of the model, from the files written."""
+    """Size of the store, layers and heads of the model, what the rows add up to; says the last."""
     provenance = read_json(PROVENANCE)
     stored = sum(path.stat().st_size for path in ATTENTION.glob("*.h5"))
+    say_what_rows_add_up_to(provenance)
     return {
         "sequences": provenance["sequences"],
         "bytes": stored,
         "bytes_per_sequence": round(stored / provenance["sequences"], 1),
         "layers": provenance["layers"],
         "heads": read_gallery(GALLERY)[1].shape[2],
+        **{name: provenance[name] for name in NOTES},
     }
