@@ -21,6 +21,7 @@ from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import write_json
 from guess_or_recall.io.tables import token_column, write_table
 from guess_or_recall.model.scoring import UNKNOWN, score
+from guess_or_recall.model.weights import content_of_model
 from guess_or_recall.settings.yaml import dump_yaml, read_yaml
 from guess_or_recall.stages import attention as attention_stage
 
@@ -166,7 +167,7 @@ def workspace(folder: Path, model, count: int = 90, prefix: int = 32, suffix: in
     model.save_pretrained(folder / "tiny")
     write_json(
         folder / "data/model/model.json",
-        {"source": "path", "path": "tiny", "weights": "abc"},
+        {"source": "path", "path": "tiny", **content_of_model(folder / "tiny", "tiny")},
     )
     params = read_yaml(ROOT / "params.yaml")
     params["sequences"] |= {"prefix": prefix, "suffix": suffix}

@@ -192,10 +192,13 @@ def test_what_is_recorded(cache, workspace):
         "device_map": "single",
         "commit": COMMIT,
         "weights": content_hash(folder / "model.safetensors"),
+        "settings": content_hash(folder / "config.json", folder / "generation_config.json"),
         "architecture": "gpt_neox",
         "layers": 3,
+        "attention_layers": [0, 1, 2],
         "heads": 4,
         "vocabulary": 60,
+        "end_of_text": [],
     }
     assert read_json(Path("metrics/model.json")) == {**recorded, "loss": None}
     assert os.listdir("data/model") == ["model.json"]
@@ -313,6 +316,7 @@ def test_a_commit_that_the_cache_holds_whole_is_not_asked_for(cache, workspace, 
     folder = put(cache, saved(made(), workspace / "net"))
     monkeypatch.setattr(hub, "snapshot_download", raising(ConnectionError("asked")))
     assert hub.snapshot(NAME, COMMIT) == folder
+    (folder / "model.safetensors").unlink()
     index = folder / "model.safetensors.index.json"
     index.write_text(json.dumps({"weight_map": {"a": "model-1.safetensors"}}))
     with pytest.raises(UserError, match="is not whole in the cache"):
@@ -327,9 +331,9 @@ def test_pickled_weights_are_not_read(cache, workspace):
     folder = saved(made(), workspace / "net")
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     put(cache, folder)
-    assert refusal(workspace) == (
-        "model.hub: 'org/net' holds no .safetensors weights (pickled weights are not read)"
-    )
+    said = refusal(workspace)
+    assert "model.hub: 'org/net' holds no .safetensors weights (pickled weights are not" in said
+    assert f"M.from_pretrained('{hub.snapshot(NAME, 'main')}').save_pretrained(" in said
 
 
 def test_models_that_are_not_causal(cache, workspace):

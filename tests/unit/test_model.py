@@ -182,10 +182,11 @@ def test_unfit_folders_are_refused(tmp_path):
         num_attention_heads=2,
         vocab_size=20,
     )
-    with pytest.raises(UserError, match=r"holds no config.json"):
-        load_folder(tmp_path)
     llama.save_pretrained(tmp_path / "bare")
     with pytest.raises(UserError, match=r"holds no .safetensors"):
+        load_folder(tmp_path / "bare")
+    (tmp_path / "bare" / "config.json").rename(tmp_path / "bare" / "model.safetensors")
+    with pytest.raises(UserError, match=r"holds no config.json"):
         load_folder(tmp_path / "bare")
     check_positions(llama, 64, "it")
     settings: dict[str, Any] = {**llama.to_dict(), "max_position_embeddings": 63}
@@ -242,6 +243,29 @@ def test_another_tokenizer_is_named(tmp_path):
     (tmp_path / "model" / "tokenizer.json").write_text("{}")
     with pytest.raises(UserError, match=r"model.tokenizer.json cannot be read"):
         check_tokenizer(tmp_path / "model", tmp_path / "sequences")
+
+
+def test_an_added_token_makes_no_other_tokenizer(tmp_path):
+    """But other merges, another normalizer or another number of a shared token do."""
+    from guess_or_recall.corpus.tokenizer import train_tokenizer
+
+    texts = ["The year of the cat, the year of the dog"] * 3
+    train_tokenizer(texts, 270).save_pretrained(tmp_path / "sequences" / "tokenizer")
+    padded = train_tokenizer(texts, 270)
+    padded.add_special_tokens({"pad_token": "[PAD]"})
+    padded.backend_tokenizer.enable_truncation(2)  # is not the vocabulary's
+    padded.save_pretrained(tmp_path / "padded")
+    check_tokenizer(tmp_path / "padded", tmp_path / "sequences")
+    plain = json.loads((tmp_path / "padded" / "tokenizer.json").read_text())
+    for name, change in {
+        "merges": {"model": plain["model"] | {"merges": plain["model"]["merges"][:1]}},
+        "normalizer": {"normalizer": {"type": "Lowercase"}},
+        "number": {"added_tokens": [plain["added_tokens"][0] | {"content": "<|end|>"}]},
+    }.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "tokenizer.json").write_text(json.dumps(plain | change))
+        with pytest.raises(UserError, match="not made with the tokenizer of"):
+            check_tokenizer(tmp_path / name, tmp_path / "sequences")
 
 
 def test_missing_weights_are_not_made_up(tmp_path):

@@ -46,7 +46,8 @@ def leaking(dtype=torch.float16):
         weight[:, :2] = 0
         weight[:, 1, :, 0] = 43.0
         bias[:, 0], bias[:, 1] = 173.0, 0.0
-    return torch.nn.Module.to(model, dtype)  # PreTrainedModel.to is typed for strings alone
+    types = {torch.float16: model.half, torch.bfloat16: model.bfloat16, torch.float32: model.float}
+    return types[dtype]()
 
 
 def test_a_leak_is_seen_and_computed_in_a_wider_type(tmp_path, capsys):

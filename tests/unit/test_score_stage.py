@@ -16,6 +16,7 @@ from guess_or_recall.io.tables import token_column, write_table
 from guess_or_recall.model.load import load_model
 from guess_or_recall.model.scoring import score
 from guess_or_recall.model.training import new_model
+from guess_or_recall.model.weights import content_of_model
 from guess_or_recall.settings.yaml import dump_yaml, read_yaml
 from guess_or_recall.stages import score as score_stage
 from tests.conftest import ROOT
@@ -32,7 +33,8 @@ def scoring(workspace):
     new_model(vocabulary=60, layers=2, width=32, heads=4, length=64, seed=0).save_pretrained(
         workspace / "net"
     )
-    write_json(workspace / "data/model/model.json", {"path": "net", "weights": "w"})
+    weights = content_of_model(workspace / "net", "net")
+    write_json(workspace / "data/model/model.json", {"path": "net", **weights})
     write_sequences(np.random.default_rng(0).integers(1, 60, (ROWS, 64)))
     return workspace
 

@@ -30,6 +30,7 @@ from guess_or_recall.model import published
 from guess_or_recall.model.load import load_model
 from guess_or_recall.model.scoring import score
 from guess_or_recall.model.training import new_model
+from guess_or_recall.model.weights import content_of_model
 from guess_or_recall.settings.params import parse_params
 from guess_or_recall.settings.yaml import dump_yaml, read_yaml
 from guess_or_recall.stages import attention as attention_stage
@@ -75,6 +76,14 @@ def write(folder, pile, memories):
         pq.write_table(table, folder / "data" / f"{name}.parquet", row_group_size=7)
 
 
+def put_model(seed):
+    """A random model in the folder net, and the pointer to it."""
+    model = new_model(vocabulary=60, layers=2, width=32, heads=4, length=64, seed=seed)
+    model.save_pretrained("net")
+    content = content_of_model(Path("net"), "net")
+    write_json(Path("data/model/model.json"), {"path": "net", **content})
+
+
 @pytest.fixture
 def study(workspace, monkeypatch):
     """A random model, what it memorizes, and params.yaml of the published way.
@@ -85,10 +94,7 @@ def study(workspace, monkeypatch):
     monkeypatch.setattr(rows, "ROWS", 5)
     monkeypatch.setattr(published, "PART", 16)
     monkeypatch.setattr(published_templates, "COMPARED", 1)
-    new_model(vocabulary=60, layers=2, width=32, heads=4, length=64, seed=0).save_pretrained(
-        workspace / "net"
-    )
-    write_json(workspace / "data/model/model.json", {"path": "net", "weights": "w"})
+    put_model(seed=0)
     random = np.random.default_rng(0)
     tokens = random.integers(1, 60, (90, 64)).astype(np.int32)
     memorized = np.arange(90) >= 50
@@ -347,7 +353,7 @@ def test_published_scores_are_taken_over_and_rechecked(study, capsys):
 
 def test_another_model_than_the_published_one_is_warned_of(study, capsys):
     sequences_stage.main()
-    new_model(vocabulary=60, layers=2, width=32, heads=4, length=64, seed=1).save_pretrained("net")
+    put_model(seed=1)
     settle(score__recheck=20)
     score_stage.main()
     assert metrics("score")["rechecked"] == 20
@@ -365,7 +371,7 @@ def test_the_model_may_score_all_of_it(study):
     assert (np.stack(found["continuation"].tolist()) >= 0).all()
     said = metrics("score")
     assert (said["published_agreement"], said["reextracted_share"]) == (1.0, 1.0)
-    new_model(vocabulary=60, layers=2, width=32, heads=4, length=64, seed=1).save_pretrained("net")
+    put_model(seed=1)
     score_stage.main()
     said = metrics("score")
     assert said["published_agreement"] == round(1 - 35 * (1 - said["reextracted_share"]) / 85, 4)

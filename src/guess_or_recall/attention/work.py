@@ -19,7 +19,7 @@ from guess_or_recall.io.files import read_json
 from guess_or_recall.io.paths import MODEL, MODEL_POINTER
 from guess_or_recall.io.scratch import scratch
 from guess_or_recall.model.batches import sequences_at_once
-from guess_or_recall.model.load import load_model
+from guess_or_recall.model.load import identity, load_model
 from guess_or_recall.settings.attention import AttentionSettings
 
 
@@ -61,8 +61,8 @@ def provenance_of(settings: AttentionSettings, studied: Studied) -> dict[str, st
         inputs += [studied.unfinished, np.array(settings.sequences.prefix)]
     return {
         "model": model.get("name") or model["path"],
-        **{key: model[key] for key in ("commit", "dtype") if model.get(key)},
-        "weights": model["weights"],
+        **({"commit": model["commit"]} if model.get("commit") else {}),
+        **identity(model),
         "inputs": hashlib.sha256(b"".join(array.tobytes() for array in inputs)).hexdigest(),
         "batch": settings.attention.batch,
         "shard": settings.attention.shard,

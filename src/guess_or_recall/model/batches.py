@@ -62,9 +62,9 @@ def halved(batch: int) -> int:
     """The batch to go on with where one did not fit; UserError where none is smaller."""
     if batch == 1:
         raise UserError(
-            "GPU out of memory with one sequence at a time: free the GPU, or load a model of the "
-            "hub in float16 or bfloat16 (model.hub.dtype), or over several GPUs "
-            "(model.hub.device_map: auto)"
+            "GPU out of memory with one sequence at a time: free the GPU, or load the model in "
+            "float16 or bfloat16 (model.dtype, model.hub.dtype), or one of the hub over several "
+            "GPUs (model.hub.device_map: auto)"
         )
     say_once(f"note: GPU out of memory: going on with batches of {batch // 2} sequences")
     return batch // 2

@@ -8,6 +8,8 @@ from transformers import PretrainedConfig
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import read_json
 
+PROBE = "The year 2024, isn't it?\n\n\tdef f(x_1):  return x*10_000 # Ünïcode…  “ok”\r\n"
+
 
 def check_fit(
     folder: Path, config: PretrainedConfig, sequences: Path, length: int, named: str
@@ -39,13 +41,25 @@ def check_positions(config: PretrainedConfig, length: int, named: str) -> None:
 def check_tokenizer(model: Path, sequences: Path) -> None:
     """Raise UserError where the model's own tokenizer is not the one of the sequences.
 
-    Sequences that come as tokens have none to compare: the score tells whether they fit.
+    Tokens that were added to either alone, such as one for padding, make no difference. Sequences
+    that come as tokens have none to compare: the score tells whether they fit.
     """
-    tokenizer = model / "tokenizer.json"
-    if not (sequences / "tokenizer").exists():
+    own, of_sequences = model / "tokenizer.json", sequences / "tokenizer" / "tokenizer.json"
+    if not of_sequences.exists() or not own.exists():
         return
-    expected = sequences / "tokenizer" / "tokenizer.json"
-    if tokenizer.exists() and vocabulary(tokenizer) != vocabulary(expected):
+    pair = read_tokenizer(own), read_tokenizer(of_sequences)
+    vocabularies = [tokenizer.get_vocab(with_added_tokens=False) for tokenizer in pair]
+    added = [
+        {token.content: number for number, token in tokenizer.get_added_tokens_decoder().items()}
+        for tokenizer in pair
+    ]
+    shared = added[0].keys() & added[1].keys()
+    probes = [tokenizer.encode(PROBE, add_special_tokens=False).ids for tokenizer in pair]
+    if (
+        plain(vocabularies[0], added[0]) != plain(vocabularies[1], added[1])
+        or any(added[0][token] != added[1][token] for token in shared)
+        or probes[0] != probes[1]
+    ):
         raise UserError(
             f"the sequences were not made with the tokenizer of '{model}': set "
             f"sequences.tokenizer to {{source: path, path: {model}}}, or train a model on them "
@@ -53,14 +67,22 @@ def check_tokenizer(model: Path, sequences: Path) -> None:
         )
 
 
-def vocabulary(path: Path) -> dict[str, int]:
-    """Token -> id of a tokenizer.json; UserError where it cannot be read."""
+def plain(vocabulary: dict[str, int], added: dict[str, int]) -> dict[str, int]:
+    """A vocabulary without its added tokens."""
+    return {token: number for token, number in vocabulary.items() if token not in added}
+
+
+def read_tokenizer(path: Path) -> Tokenizer:
+    """A tokenizer.json, which neither shortens nor pads; UserError where it cannot be read."""
     try:
-        return Tokenizer.from_file(str(path)).get_vocab()
+        tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # of no narrower type
         raise UserError(
             f"{path} cannot be read ({error}): fetch or copy its folder again, or name another"
         ) from None
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
 
 
 def check_corpus(model: Path, sequences: Path) -> None:

@@ -1,8 +1,6 @@
 """A model of the Hugging Face hub at one commit, fetched once and then read from its cache."""
 
 import errno
-import hashlib
-import os
 import re
 from pathlib import Path
 
@@ -15,7 +13,7 @@ from huggingface_hub.errors import (
 )
 
 from guess_or_recall.errors import UserError, first_line
-from guess_or_recall.io.files import read_json
+from guess_or_recall.model.weights import weight_files
 
 PATTERNS = ["*.json", "model*.safetensors"]  # some repositories hold the weights twice, or pickled
 
@@ -53,9 +51,12 @@ def whole_commit(name: str, revision: str) -> Path | None:
     config = try_to_load_from_cache(name, "config.json", constants.HF_HUB_CACHE, revision)
     if not isinstance(config, str):
         return None
-    folder, index = Path(config).parent, Path(config).with_name("model.safetensors.index.json")
-    shards = read_json(index)["weight_map"].values() if index.exists() else ["model.safetensors"]
-    return folder if all((folder / shard).exists() for shard in shards) else None
+    folder = Path(config).parent
+    try:
+        weight_files(folder, name)
+    except UserError:
+        return None
+    return folder
 
 
 def complaint(name: str, revision: str, error: Exception) -> str:
@@ -95,18 +96,3 @@ def unreachable(error: Exception) -> str:
 def commit_of(name: str, folder: Path) -> str | None:
     """The commit that a folder of the cache holds; None of a local folder."""
     return None if Path(name).is_dir() else folder.name
-
-
-def weights_hash(folder: Path) -> str:
-    """What `content_hash` gives of the .safetensors files, without reading those of the cache.
-
-    The cache links to files that are named by their SHA-256.
-    """
-    digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.safetensors")):
-        blob = Path(os.readlink(path)).name if path.is_symlink() else ""
-        if len(blob) != hashlib.sha256().digest_size * 2:  # small files are named otherwise
-            with open(path, "rb") as stream:
-                blob = hashlib.file_digest(stream, "sha256").hexdigest()
-        digest.update(path.name.encode() + bytes.fromhex(blob))
-    return digest.hexdigest()

@@ -2,18 +2,34 @@
 
 import importlib.util
 import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
-from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 
 from guess_or_recall.device import device
-from guess_or_recall.errors import UserError, first_line
+from guess_or_recall.errors import UserError, first_line, say_once
 from guess_or_recall.io.files import read_json
 from guess_or_recall.model.hub import snapshot
+from guess_or_recall.model.weights import (
+    INDEX,
+    SETTINGS,
+    content_of_model,
+    conversion,
+    weight_files,
+)
 
 CAUSAL = "CausalLM|LMHead|ConditionalGeneration"  # in the name of an architecture
+MOST = {  # of what config.json may ask for, far above any model's
+    "num_hidden_layers": 10_000,
+    "num_attention_heads": 100_000,
+    "hidden_size": 10**7,
+    "vocab_size": 10**8,
+}
 
 
 def check_folder(folder: Path, named: str | None = None) -> PretrainedConfig:
@@ -27,25 +43,91 @@ def check_folder(folder: Path, named: str | None = None) -> PretrainedConfig:
         UserError: it cannot be a causal language model.
     """
     named = named or f"model.path: '{folder}'"
-    if not (folder / "config.json").exists():
+    if folder.is_file():
+        raise UserError(
+            f"{named} is a file{conversion(folder.parent)}: name the folder of a model, with "
+            "config.json and model.safetensors"
+        )
+    files = weight_files(folder, named)
+    if not (folder / "config.json").is_file():
         raise UserError(f"{named} holds no config.json: name a model's folder")
-    if not list(folder.glob("*.safetensors")):
-        raise UserError(f"{named} holds no .safetensors weights (pickled weights are not read)")
-    try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (ValueError, OSError) as error:
-        raise UserError(f"{named} is not supported: {first_line(error)}") from None
-    architectures = ", ".join(config.architectures or [])
+    with only(folder, files) as view:
+        try:
+            config = AutoConfig.from_pretrained(
+                view, local_files_only=True, trust_remote_code=False
+            )
+        except Exception as error:  # nonsense in it raises any kind
+            raise UserError(f"{named} is not supported: {reason(error, view, folder)}") from None
+    architectures = ", ".join(map(str, config.architectures or []))
     if type(config) not in AutoModelForCausalLM._model_mapping or not re.search(
         CAUSAL, architectures or CAUSAL
     ):
         raise UserError(f"{named} is a {architectures or config.model_type}, not a causal LM")
+    check_numbers(config, named)
     return config
+
+
+@contextmanager
+def only(folder: Path, weights: list[Path]) -> Iterator[Path]:
+    """A folder of links to those files of a model that its hashes cover, and to no others.
+
+    What else lies in a model's folder, such as adapters or pickled checkpoints, cannot be read.
+    """
+    names = [*SETTINGS, INDEX]
+    files = [folder / name for name in names if (folder / name).is_file()]
+    with tempfile.TemporaryDirectory() as view:
+        for file in {*files, *weights}:
+            (Path(view) / file.name).symlink_to(file.absolute())
+        yield Path(view)
+
+
+def reason(error: Exception, view: Path, folder: Path) -> str:
+    """Why a model cannot be read, in one line, and where to look."""
+    line = first_line(error).replace(str(view), str(folder)) or type(error).__name__
+    return f"{line} (config.json or weights are damaged: fetch or copy the folder again)"
+
+
+def check_numbers(config: PretrainedConfig, named: str) -> None:
+    """Raise UserError where config.json asks for what no model has, or transformers cannot."""
+    text = config.get_text_config()
+    for name, most in MOST.items():
+        value = getattr(text, name, 1)
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+            raise UserError(
+                f"{named}: config.json has {name} = {value!r}: a whole number from 1 to {most:,} "
+                "is needed (fetch or copy the folder again)"
+            )
+    end = getattr(text, "eos_token_id", None)
+    ids = end if isinstance(end, list) else [] if end is None else [end]
+    if not all(isinstance(value, int) and not isinstance(value, bool) for value in ids):
+        raise UserError(
+            f"{named}: config.json has eos_token_id = {end!r}: a token id, a list of them, or null "
+            "is needed"
+        )
+    if "/" in str(getattr(config, "_attn_implementation", "")):
+        raise UserError(
+            f"{named}: config.json asks for the attention kernel {config._attn_implementation}, "
+            "which is code of the hub: take attn_implementation out of it"
+        )
+
+
+class Loaded(NamedTuple):
+    """A model, and the weights in its files that it has no place for."""
+
+    model: PreTrainedModel
+    unused: list[str]
 
 
 def load_folder(
     folder: Path, dtype: str = "float32", device_map: str = "single", named: str | None = None
 ) -> PreTrainedModel:
+    """Load a model, ready for inference; see `read_folder`."""
+    return read_folder(folder, dtype, device_map, named).model
+
+
+def read_folder(
+    folder: Path, dtype: str = "float32", device_map: str = "single", named: str | None = None
+) -> Loaded:
     """Load a model, ready for inference.
 
     Args:
@@ -59,29 +141,41 @@ def load_folder(
     """
     check_folder(folder, named)
     require_accelerate(device_map)
+    key = "model.hub" if named and named.startswith("model.hub") else "model"
     named = named or f"model.path: '{folder}'"
-    try:
-        model, loaded = AutoModelForCausalLM.from_pretrained(
-            folder,
-            output_loading_info=True,
-            dtype=getattr(torch, dtype),
-            device_map="auto" if device_map == "auto" else None,
-            use_safetensors=True,
-            local_files_only=True,
-            trust_remote_code=False,
-        )  # pyright: ignore[reportGeneralTypeIssues]  (a pair, with output_loading_info)
-        if device_map == "single":
-            torch.nn.Module.to(model, device())  # PreTrainedModel.to is typed for strings alone
-    except torch.OutOfMemoryError:
-        raise UserError(
-            f"{named} does not fit on the GPU in {dtype}: load a model of the hub in float16 or "
-            "bfloat16 (model.hub.dtype), or on several GPUs (model.hub.device_map: auto)"
-        ) from None
-    except (ValueError, OSError, RuntimeError, ImportError, SafetensorError) as error:
-        raise UserError(f"{named} cannot be read: {first_line(error)}") from None
+    with only(folder, weight_files(folder, named)) as view:
+        try:
+            model, loaded = AutoModelForCausalLM.from_pretrained(
+                view,
+                output_loading_info=True,
+                dtype=getattr(torch, dtype),
+                device_map="auto" if device_map == "auto" else None,
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=False,
+            )  # pyright: ignore[reportGeneralTypeIssues]  (a pair, with output_loading_info)
+            if device_map == "single":
+                torch.nn.Module.to(model, device())  # PreTrainedModel.to is typed for strings alone
+        except torch.OutOfMemoryError:
+            raise UserError(
+                f"{named} does not fit on the GPU in {dtype}: load it in float16 or bfloat16 "
+                f"({key}.dtype), or a model of the hub on several GPUs (model.hub.device_map: auto)"
+            ) from None
+        except Exception as error:  # damaged files raise any kind
+            raise UserError(f"{named} cannot be read: {reason(error, view, folder)}") from None
+    return Loaded(model.eval(), unused_weights(loaded, named))
+
+
+def unused_weights(loaded: dict, named: str) -> list[str]:
+    """The weights that a model has no place for, said; UserError where some are missing."""
     if absent := sorted(loaded["missing_keys"]):
         raise UserError(f"{named} has no weights for {', '.join(absent[:3])}")
-    return model.eval()
+    if unused := sorted(loaded["unexpected_keys"]):
+        say_once(
+            f"note: {named} has {len(unused)} weights that the model of its config.json does not "
+            f"use, such as {unused[0]}: does config.json belong to them?"
+        )
+    return unused
 
 
 def require_accelerate(device_map: str) -> None:
@@ -97,13 +191,24 @@ def load_model(stage_output: Path) -> PreTrainedModel:
     """Load the model that the stage `model` made or points to; of the hub, the very same commit.
 
     Raises:
-        UserError: see `snapshot` and `load_folder`.
+        UserError: its files have changed since; or see `snapshot` and `load_folder`.
     """
     pointer, folder = read_json(stage_output / "model.json"), model_folder(stage_output)
-    if pointer.get("source") != "hub":
-        return load_folder(folder)
-    named = f"model.hub: '{pointer['name']}'"
-    return load_folder(folder, pointer["dtype"], pointer["device_map"], named)
+    is_hub = pointer.get("source") == "hub"
+    named = f"model.hub: '{pointer['name']}'" if is_hub else f"model.path: '{folder}'"
+    check_folder(folder, named)
+    changed = [
+        name
+        for name, content in content_of_model(folder, named).items()
+        if pointer.get(name, content) != content
+    ]
+    if changed:
+        raise UserError(
+            f"{named}: its {' and '.join(changed)} have changed since the stage `model` looked at "
+            "them: dvc repro -f model"
+        )
+    device_map = pointer["device_map"] if is_hub else "single"
+    return load_folder(folder, pointer.get("dtype", "float32"), device_map, named)
 
 
 def model_folder(stage_output: Path) -> Path:
@@ -112,3 +217,8 @@ def model_folder(stage_output: Path) -> Path:
     if pointer.get("source") != "hub":
         return Path(pointer["path"])
     return snapshot(pointer["name"], pointer["commit"] or pointer["revision"])
+
+
+def identity(pointer: dict) -> dict[str, str]:
+    """What of a pointer decides what its model computes: hashes of its files, and its type."""
+    return {name: pointer[name] for name in ("weights", "settings", "dtype") if name in pointer}

@@ -4,21 +4,24 @@ from pathlib import Path
 
 from transformers import PretrainedConfig
 
-from guess_or_recall.io.files import content_hash
+from guess_or_recall.errors import say_once
 from guess_or_recall.model.fit import check_fit
-from guess_or_recall.model.hub import commit_of, snapshot, weights_hash
-from guess_or_recall.model.load import check_folder, load_folder, require_accelerate
+from guess_or_recall.model.hub import commit_of, snapshot
+from guess_or_recall.model.layers import attention_layers, without_attention
+from guess_or_recall.model.load import check_folder, read_folder, require_accelerate
+from guess_or_recall.model.scoring import end_of_text
+from guess_or_recall.model.weights import content_of_model
 from guess_or_recall.settings.model import Hub
 
 
-def pointer_to_folder(folder: Path, sequences: Path, length: int) -> dict:
+def pointer_to_folder(folder: Path, dtype: str, sequences: Path, length: int) -> dict:
     """Point to a model in a folder.
 
     Raises:
         UserError: it is none, or does not fit the corpus (see `check_fit`).
     """
     check_fit(folder, check_folder(folder), sequences, length, f"model.path: '{folder}'")
-    return describe("path", folder)
+    return describe("path", folder, dtype)
 
 
 def pointer_to_hub(hub: Hub, sequences: Path, length: int) -> dict:
@@ -35,27 +38,44 @@ def pointer_to_hub(hub: Hub, sequences: Path, length: int) -> dict:
         "source": "hub",
         **hub.model_dump(),
         "commit": commit_of(hub.name, folder),
-        "weights": weights_hash(folder),
-        **in_short(config),
+        **content_of_model(folder, named),
+        **in_short(config, named),
     }
 
 
-def describe(source: str, folder: Path) -> dict:
+def describe(source: str, folder: Path, dtype: str) -> dict:
     """The pointer to a folder, whose weights are loaded to see that they are whole."""
+    named = f"model.path: '{folder}'"
+    facts = in_short(check_folder(folder), named)  # before the weights are looked at
+    unused = read_folder(folder, dtype).unused
     return {
         "source": source,
         "path": str(folder),
-        "weights": content_hash(*sorted(folder.glob("*.safetensors"))),
-        **in_short(load_folder(folder).config),
+        "dtype": dtype,
+        **content_of_model(folder, named),
+        **facts,
+        **({"unused_weights": len(unused)} if unused else {}),
     }
 
 
-def in_short(config: PretrainedConfig) -> dict:
-    """What a model is, in four lines."""
-    config = config.get_text_config()
+def in_short(config: PretrainedConfig, named: str) -> dict:
+    """What a model is, in a few lines; says what is unusual about it.
+
+    Raises:
+        UserError: its attention cannot be observed.
+    """
+    text, numbers = config.get_text_config(), attention_layers(config, named)
+    if absent := without_attention(text.num_hidden_layers, numbers):
+        say_once(
+            f"note: {named} has attention in {len(numbers)} of its {text.num_hidden_layers} layers "
+            f"({', '.join(map(str, numbers))}): nothing is stored, localized or cut in the "
+            f"{len(absent)} others"
+        )
     return {
-        "architecture": config.model_type,
-        "layers": config.num_hidden_layers,
-        "heads": config.num_attention_heads,
-        "vocabulary": config.vocab_size,
+        "architecture": text.model_type,
+        "layers": text.num_hidden_layers,
+        "attention_layers": numbers,
+        "heads": text.num_attention_heads,
+        "vocabulary": text.vocab_size,
+        "end_of_text": end_of_text(config),
     }

@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from tqdm import tqdm
-from transformers import DynamicCache, PreTrainedModel
+from transformers import DynamicCache, PretrainedConfig, PreTrainedModel
 
-from guess_or_recall.errors import UserError
+from guess_or_recall.errors import UserError, say_once
 from guess_or_recall.model.batches import in_batches
 
 UNKNOWN = -1  # in the place of each token of a continuation that was not decoded
@@ -41,10 +41,23 @@ def next_tokens(
     model: PreTrainedModel, logits: Float[Tensor, "*b vocabulary"]
 ) -> Int[Tensor, "*b"]:
     """Greedy next tokens; end of text is never among them, so that no continuation ends early."""
-    end_of_text = getattr(model.config.get_text_config(), "eos_token_id", None)
-    if end_of_text is not None:
-        logits[..., end_of_text] = -torch.inf
+    for token in end_of_text(model.config):
+        logits[..., token] = -torch.inf
     return logits.argmax(-1)
+
+
+def end_of_text(config: PretrainedConfig) -> list[int]:
+    """The tokens that end a text; some models name ones that are not in their vocabulary."""
+    text = config.get_text_config()
+    named = getattr(text, "eos_token_id", None)
+    ids = named if isinstance(named, list) else [] if named is None else [named]
+    outside = [token for token in ids if not 0 <= token < text.vocab_size]
+    if outside:
+        say_once(
+            f"note: eos_token_id {', '.join(map(str, outside))} of config.json is outside the "
+            f"vocabulary (0 to {text.vocab_size - 1}): no token is kept from ending a text for it"
+        )
+    return [token for token in ids if token not in outside]
 
 
 def teacher_forced(
@@ -146,7 +159,7 @@ def forward_passes(
     if not losses.isfinite().all():
         raise UserError(
             "the model's logits are not finite: its weights are broken, or overflow in "
-            f"{model.dtype} (model.hub.dtype: bfloat16 or float32)"
+            f"{model.dtype} (model.dtype, model.hub.dtype: bfloat16 or float32)"
         )
     return greedy.cpu(), losses.cpu()
 

@@ -51,7 +51,7 @@ def config_of(params: Params) -> PretrainedConfig:
 
 def dtype_of(params: Params) -> str:
     """The type that the model is loaded in."""
-    return params.model.hub.dtype if params.model.source == "hub" else "float32"
+    return params.model.hub.dtype if params.model.source == "hub" else params.model.dtype
 
 
 def shape_of(config: PretrainedConfig) -> Shape:

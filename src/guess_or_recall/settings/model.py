@@ -30,12 +30,15 @@ class ModelTraining(Section):
         return self
 
 
+Dtype = Literal["float32", "float16", "bfloat16"]
+
+
 class Hub(Section):
     """A model of the Hugging Face hub."""
 
     name: Annotated[Text, Field(min_length=1)]
     revision: Annotated[Text, Field(min_length=1)]
-    dtype: Literal["float32", "float16", "bfloat16"]
+    dtype: Dtype
     device_map: Literal["single", "auto"]
 
 
@@ -44,6 +47,7 @@ class Model(Section):
 
     source: Literal["path", "hub", "train"]
     path: Text
+    dtype: Dtype
     hub: Hub
     train: ModelTraining
 

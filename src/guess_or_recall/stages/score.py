@@ -6,7 +6,7 @@ from guess_or_recall.io.schemas import published_sequences, select
 from guess_or_recall.io.scratch import scratch
 from guess_or_recall.io.tables import read_rows, read_table, token_matrix, write_parts, write_table
 from guess_or_recall.model import published
-from guess_or_recall.model.load import load_model
+from guess_or_recall.model.load import identity, load_model
 from guess_or_recall.model.shards import score_in_shards
 from guess_or_recall.model.shares import memorized_shares
 from guess_or_recall.settings.score import ScoreSettings
@@ -28,7 +28,7 @@ def measure(settings: ScoreSettings) -> dict:
     columns = select(published_sequences(length), "sequence_id", "tokens", *KINDS)
     sequences, model = read_table(SEQUENCES, columns), load_model(MODEL)
     ids, tokens = sequences["sequence_id"], token_matrix(sequences["tokens"])
-    inputs = prefix, content_hash(SEQUENCES), read_json(MODEL_POINTER)["weights"]
+    inputs = prefix, content_hash(SEQUENCES), identity(read_json(MODEL_POINTER))
     with scratch("score", settings.score.model_dump(), *inputs, str(model.device)) as folder:
         scores = score_in_shards(model, ids, tokens, prefix, settings.score, folder)
         write_table(SCORE, scores)

@@ -1,0 +1,294 @@
+"""Which files a model is read from; what is refused, with the command that mends it."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import (
+    AutoModelForCausalLM,
+    BertConfig,
+    BloomConfig,
+    GPTJConfig,
+    GPTNeoConfig,
+    MambaConfig,
+    OPTConfig,
+)
+
+from guess_or_recall.attention.pooling import full_attention
+from guess_or_recall.errors import UserError, say_once
+from guess_or_recall.io.files import content_hash, write_json
+from guess_or_recall.localization.cuts import Cut, Regions, cutting
+from guess_or_recall.model.interface import attention_modules
+from guess_or_recall.model.load import load_folder, load_model
+from guess_or_recall.model.pointer import describe
+from guess_or_recall.model.scoring import score
+from guess_or_recall.model.training import new_model
+from guess_or_recall.model.weights import INDEX, content_of_model, weight_files
+
+TOKENS = np.random.default_rng(0).integers(3, 50, (3, 24)).astype(np.int32)
+SHAPE: dict[str, Any] = {
+    "vocab_size": 50,
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+}
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    model = new_model(vocabulary=50, layers=2, width=16, heads=2, length=24, seed=0)
+    folder = tmp_path_factory.mktemp("models") / "net"
+    model.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(saved, tmp_path, monkeypatch):
+    say_once.cache_clear()
+    monkeypatch.chdir(tmp_path)
+    return Path(shutil.copytree(saved, tmp_path / "net"))
+
+
+def change(folder, **settings):
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | settings))
+
+
+def refused(folder, **options):
+    """The one line with which a folder is refused, before any work."""
+    with pytest.raises(UserError) as caught:
+        describe("path", folder, "float32", **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def in_shards(folder):
+    """The same weights in two files and an index."""
+    weights = load_file(folder / "model.safetensors")
+    names = sorted(weights)
+    parts = {"model-1.safetensors": names[:4], "model-2.safetensors": names[4:]}
+    for file, part in parts.items():
+        save_file({name: weights[name] for name in part}, folder / file, {"format": "pt"})
+    (folder / "model.safetensors").unlink()
+    places = {name: file for file, part in parts.items() for name in part}
+    write_json(folder / INDEX, {"metadata": {}, "weight_map": places})
+    return places
+
+
+def test_shards_of_an_index_are_read_and_all_hashed(folder):
+    expected = score(load_folder(folder), TOKENS, 12, 3, 3)
+    places = in_shards(folder)
+    found = score(load_folder(folder), TOKENS, 12, 3, 3)
+    assert found.sequence_perplexity.tolist() == expected.sequence_perplexity.tolist()
+    files = [folder / name for name in sorted(set(places.values()))]
+    assert content_of_model(folder, "it")["weights"] == content_hash(*files)
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    ["../else.safetensors", "/tmp/else.safetensors", "pytorch_model.bin", "sub/a.safetensors"],
+)
+def test_an_index_that_leads_elsewhere_is_refused(elsewhere, folder, tmp_path):
+    places = in_shards(folder)
+    shutil.copy(folder / "model-1.safetensors", tmp_path / "else.safetensors")
+    places = {n: elsewhere if f == "model-1.safetensors" else f for n, f in places.items()}
+    write_json(folder / INDEX, {"metadata": {}, "weight_map": places})
+    assert f"names '{elsewhere}': only .safetensors files inside" in refused(folder)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{", "is damaged"),
+        ("[" * 100_000, "is damaged"),
+        ("[]", "has no weight_map"),
+        ('{"weight_map": {"a": 5}}', "names 5, which is no file"),
+        ('{"weight_map": {"a": "gone.safetensors"}}', "lacks gone.safetensors"),
+    ],
+)
+def test_a_damaged_index(content, said, folder):
+    in_shards(folder)
+    (folder / INDEX).write_text(content)
+    assert said in refused(folder)
+
+
+def test_other_files_of_the_folder_are_not_read(folder):
+    """Neither a distributed checkpoint, nor weights that config.json names, nor an old .bin."""
+    before = score(load_folder(folder), TOKENS, 12, 3, 3).sequence_perplexity
+    other = new_model(vocabulary=50, layers=2, width=16, heads=2, length=24, seed=9)
+    save_file(dict(other.state_dict()), folder / "other.safetensors", {"format": "pt"})
+    torch.save(other.state_dict(), folder / "pytorch_model.bin")
+    (folder / ".metadata").write_bytes(b"\x80")
+    (folder / "__0_0.distcp").write_bytes(b"\x80")
+    assert (
+        score(load_folder(folder), TOKENS, 12, 3, 3).sequence_perplexity.tolist() == before.tolist()
+    )
+    assert weight_files(folder, "it") == [folder / "model.safetensors"]
+    change(folder, transformers_weights="other.safetensors")
+    assert "cannot be read" in refused(folder)
+
+
+def test_every_setting_is_hashed(folder):
+    first = content_of_model(folder, "it")
+    change(folder, layer_norm_eps=1e-3)
+    second = content_of_model(folder, "it")
+    write_json(folder / "generation_config.json", {"eos_token_id": 7})
+    assert first["weights"] == second["weights"]
+    hashes = {content_of_model(folder, "it")["settings"], first["settings"], second["settings"]}
+    assert len(hashes) == 3
+
+
+def test_files_that_changed_since_are_named(folder):
+    write_json(Path("data/model/model.json"), describe("path", folder, "float32"))
+    load_model(Path("data/model"))
+    change(folder, layer_norm_eps=1e-3)
+    with pytest.raises(UserError, match="its settings have changed since the stage `model`"):
+        load_model(Path("data/model"))
+
+
+def test_adapters_gguf_and_pickled_weights_get_the_command(folder):
+    (folder / "adapter_config.json").write_text("{}")
+    assert "merge_and_unload().save_pretrained('" in refused(folder)
+    (folder / "adapter_config.json").unlink()
+    (folder / "model.safetensors").rename(folder / "net.Q4.gguf")
+    assert "from_pretrained('" in refused(folder)
+    assert "gguf_file='net.Q4.gguf').save_pretrained('" in refused(folder)
+    assert "is a file but GGUF: convert it" in refused(folder / "net.Q4.gguf")
+    (folder / "net.Q4.gguf").rename(folder / "pytorch_model.bin")
+    assert "pickled weights are not read" in refused(folder)
+
+
+def test_model_path_has_a_dtype(folder):
+    pointer = describe("path", folder, "bfloat16")
+    assert pointer["dtype"] == "bfloat16"
+    write_json(Path("data/model/model.json"), pointer)
+    assert load_model(Path("data/model")).dtype == torch.bfloat16
+
+
+def test_an_end_of_text_outside_the_vocabulary(folder, capsys):
+    expected = score(load_folder(folder), TOKENS, 12, 3, 3).continuation
+    change(folder, eos_token_id=[0, 50257, -1])
+    assert describe("path", folder, "float32")["end_of_text"] == [0]
+    assert "eos_token_id 50257, -1 of config.json is outside" in capsys.readouterr().err
+    assert score(load_folder(folder), TOKENS, 12, 3, 3).continuation.tolist() == expected.tolist()
+
+
+def test_weights_that_config_json_has_no_place_for(folder, capsys):
+    change(folder, num_hidden_layers=1)
+    assert describe("path", folder, "float32")["unused_weights"] == 12
+    assert (
+        "has 12 weights that the model of its config.json does not use" in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"num_hidden_layers": 10**9},
+        {"num_hidden_layers": 0},
+        {"num_hidden_layers": -1},
+        {"num_hidden_layers": "2"},
+        {"num_attention_heads": None},
+        {"num_attention_heads": 3},
+        {"hidden_size": 1.5},
+        {"vocab_size": 10**30},
+        {"eos_token_id": "</s>"},
+        {"eos_token_id": [[1]]},
+        {"model_type": 5},
+        {"model_type": None},
+        {"architectures": "x"},
+        {"architectures": [5]},
+        {"architectures": {}},
+        {"hidden_act": "nonesuch"},
+        {"rope_parameters": "x"},
+        {"rope_parameters": {"rope_type": "nonesuch"}},
+        {"max_position_embeddings": "many"},
+        {"max_position_embeddings": None},
+        {"quantization_config": {"quant_method": "nonesuch"}},
+        {"dtype": "nonesuch"},
+        {"torch_dtype": 5},
+        {"attn_implementation": "kernels-community/code"},
+        {"attn_implementation": 5},
+        {"layer_norm_eps": "small"},
+        {"auto_map": 5},
+        {"id2label": 5},
+        {"num_labels": -5},
+        {"per_layer_config": 5},
+    ],
+    ids=str,
+)
+def test_nonsense_in_config_json_is_one_line(settings, folder):
+    """Or makes no difference."""
+    expected = score(load_folder(folder), TOKENS, 12, 3, 3).sequence_perplexity
+    change(folder, **settings)
+    try:
+        describe("path", folder, "float32")
+    except UserError:
+        refused(folder)
+    else:
+        found = score(load_folder(folder), TOKENS, 12, 3, 3).sequence_perplexity
+        assert found.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"5", b"\xff\xfe", b"[" * 100_000, b"null"])
+def test_a_config_that_is_none(content, folder):
+    (folder / "config.json").write_bytes(content)
+    refused(folder)
+
+
+CONFIGS = {
+    "gpt_neo": lambda: GPTNeoConfig(
+        vocab_size=50,
+        hidden_size=16,
+        num_layers=2,
+        num_heads=2,
+        attention_types=[[["global", "local"], 1]],
+        window_size=4,
+    ),
+    "gptj": lambda: GPTJConfig(vocab_size=50, n_embd=16, n_layer=2, n_head=2, rotary_dim=4),
+    "opt": lambda: OPTConfig(**SHAPE, ffn_dim=16, word_embed_proj_dim=16),
+}
+REFUSED = {
+    "bloom": lambda: BloomConfig(vocab_size=50, hidden_size=16, n_layer=2, n_head=2),
+    "mamba": lambda: MambaConfig(vocab_size=50, hidden_size=16, num_hidden_layers=2, state_size=4),
+    "bert": lambda: BertConfig(**SHAPE, intermediate_size=16),
+}
+
+
+def of_config(config):
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(config).eval()
+    for parameter in model.parameters():
+        parameter.data.mul_(4)  # patterns far from uniform
+    return model
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_models_that_the_field_uses(name, tmp_path):
+    of_config(CONFIGS[name]()).save_pretrained(tmp_path / "net")
+    assert describe("path", tmp_path / "net", "float32")["attention_layers"] == [0, 1]
+    model, tokens = load_folder(tmp_path / "net"), torch.from_numpy(TOKENS).long()
+    found = full_attention(model, tokens)
+    with torch.no_grad():
+        whole = model(tokens, use_cache=False).logits
+        nothing = Cut("all-but-diagonal", (0, 1)), Regions(prefix=12, near=-1)
+        with cutting(model, attention_modules(model), *nothing):
+            torch.testing.assert_close(model(tokens, use_cache=False).logits, whole)
+        model.set_attn_implementation("eager") if name == "opt" else None
+        patterns = model(tokens, output_attentions=True, use_cache=False).attentions
+    assert torch.equal(found, torch.stack(patterns, 1).half())
+    with torch.no_grad(), cutting(model, attention_modules(model), Cut("off", (1,)), nothing[1]):
+        assert not torch.allclose(model(tokens, use_cache=False).logits, whole, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_models_that_cannot_be_observed_are_refused_before_scoring(name, tmp_path):
+    of_config(REFUSED[name]()).save_pretrained(tmp_path / "net")
+    said = refused(tmp_path / "net")
+    assert "cannot be observed" in said or "its tokens see later ones" in said
+    assert "choose a causal language model" in said
