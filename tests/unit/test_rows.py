@@ -124,7 +124,7 @@ def test_a_model_that_sees_later_tokens_is_refused():
         "intermediate_size": 16,
     }
     model = BertLMHeadModel(BertConfig(vocab_size=50, hidden_size=16, **shape)).eval()
-    with pytest.raises(UserError, match="in which no token sees later ones"):
+    with pytest.raises(UserError, match="its tokens see later ones"):
         pooled_attention(model, torch.from_numpy(TOKENS))
 
 
