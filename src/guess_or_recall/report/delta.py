@@ -12,7 +12,7 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from guess_or_recall.report.pattern import draw_pattern, name_positions
+from guess_or_recall.report.pattern import draw_pattern, name_positions, square_panels
 from guess_or_recall.report.style import (
     MARKERS,
     STYLED,
@@ -45,7 +45,7 @@ def delta_maps(
     rows = blocks * len(present)
     height = 0.75 + rows * (cell + 0.05) + 0.2 * blocks
     figure = new_figure(height, AROUND + cell * columns, square=True)
-    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    panels = square_panels(figure, rows, columns)
     shares = relative(delta, present)
     image = None
     for (row, column), axes in np.ndenumerate(panels):

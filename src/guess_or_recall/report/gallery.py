@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from guess_or_recall.report.pattern import draw_pattern, name_positions
+from guess_or_recall.report.pattern import draw_pattern, name_positions, square_panels
 from guess_or_recall.report.style import STYLED, WIDTH, class_colors, new_figure, wrapped
 
 MOST_LAYERS, MOST_ROWS = 6, 8
@@ -49,7 +49,7 @@ def attention_gallery(
     rows, layers = shown_rows(labels), shown_layers(attention.shape[1])
     cell = min(CELL, (WIDTH - AROUND) / len(layers))
     figure = new_figure(0.6 + (cell + 0.04) * len(rows), AROUND + cell * len(layers), square=True)
-    panels = figure.subplots(len(rows), len(layers), sharex=True, sharey=True, squeeze=False)
+    panels = square_panels(figure, len(rows), len(layers))
     image = None
     for row, axes_row in zip(rows, panels, strict=True):
         for layer, axes in zip(layers, axes_row, strict=True):

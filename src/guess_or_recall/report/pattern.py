@@ -11,6 +11,18 @@ from matplotlib.image import AxesImage
 SHADES = 24  # fewer shades make a far smaller PNG
 
 
+def square_panels(figure: Figure, rows: int, columns: int) -> np.ndarray:
+    """Make axes for patterns, of which only those at the left and the bottom have labels.
+
+    They share no axis: setting the ticks of one would set them for all, so that a model of 36
+    layers took half a minute.
+    """
+    panels = figure.subplots(rows, columns, squeeze=False)
+    for axes in panels.flat:
+        axes.label_outer()
+    return panels
+
+
 def draw_pattern(
     axes: Axes,
     values: Float[np.ndarray, "query key"],
