@@ -9,12 +9,14 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix as reference_confusion
 from sklearn.metrics import precision_recall_fscore_support
 
 from guess_or_recall.classifier.assessment import summary
 from guess_or_recall.statistics.bootstrap import bootstrap_min_f1, draws
 from guess_or_recall.statistics.f1 import confusion_matrix, cross_entropy, scores
+from guess_or_recall.statistics.intervals import wilson
 from guess_or_recall.statistics.repeats import paired_t, t_interval
 
 PUBLISHED = Path(__file__).parents[2] / "published"
@@ -153,3 +155,21 @@ def test_trainings_by_hand():
     assert (test["difference"], test["low"]) == pytest.approx((2, 2 - spread), abs=1e-3)
     assert test["high"] == pytest.approx(2 + spread, abs=1e-3)
     assert test["p"] == pytest.approx(0.0742, abs=1e-4)  # t = 3.464
+
+
+def test_wilson_by_hand():
+    """1 of 2 at z = 1.96: centre .5, half width z * sqrt(1/8 + z^2/16) / (1 + z^2/2)."""
+    low, high = wilson(np.array([1, 0]), np.array([2, 10]))
+    assert low[0] == pytest.approx(0.0945, abs=1e-4) and high[0] == pytest.approx(0.9055, abs=1e-4)
+    assert low[1] == pytest.approx(0, abs=1e-15) and high[1] == pytest.approx(
+        1.96**2 / (10 + 1.96**2), abs=1e-4
+    )
+
+
+@given(st.data(), st.integers(1, 5000), st.sampled_from([0.8, 0.95, 0.99]))
+@settings(max_examples=50, deadline=None)
+def test_wilson_equals_scipy(data, trials, level):
+    successes = data.draw(st.integers(0, trials))
+    [low], [high] = wilson(np.array([successes]), np.array([trials]), level)
+    expected = binomtest(successes, trials).proportion_ci(level, method="wilson")
+    assert (low, high) == pytest.approx((expected.low, expected.high), abs=1e-12)
