@@ -87,6 +87,7 @@ def main() -> None:
         params = read_yaml(ROOT / "params.yaml")
         params["sequences"] |= {"source": "semantic-filters"}
         params["sequences"]["semantic_filters"] = {
+            "source": "path",
             "path": "filters",
             "revision": "main",
             "model": "70m",

@@ -204,7 +204,8 @@ def test_the_published_data_set_and_a_model_of_the_hub(repository, capsys):
     (folder / "net/corpus.json").unlink()
     content = read_yaml(folder / "params.yaml")
     content["sequences"]["source"] = "semantic-filters"
-    content["sequences"]["semantic_filters"] |= {"path": "filters", "model": "70m"}
+    filters = {"source": "path", "path": "filters", "model": "70m"}
+    content["sequences"]["semantic_filters"] |= filters
     content["model"] |= {"source": "hub"}
     content["model"]["hub"]["name"] = "net"
     content["score"]["source"] = content["features"]["templates"] = "published"

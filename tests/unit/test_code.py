@@ -10,6 +10,8 @@ import pytest
 from guess_or_recall.features.code_magika import has_code_label, magika_detector
 from guess_or_recall.features.detectors import DETECTORS
 from guess_or_recall.settings.features import Features
+from guess_or_recall.settings.params import read_params
+from tests.conftest import ROOT
 
 PYTHON = """    def _eval_subs(self, old, new):
         if not old.is_Add:
@@ -51,7 +53,7 @@ def test_params_name_just_the_detectors_of_the_table():
 
 
 def test_without_a_detector_nothing_is_code():
-    settings = Features(is_code="off", fasttext=None, templates="computed")
+    settings = read_params(ROOT / "params.yaml").features.model_copy(update={"is_code": "off"})
     detector = DETECTORS[settings.is_code](settings)
     assert detector.is_code([*CODE, *PROSE]).tolist() == [False] * 6
     assert detector.description is None

@@ -9,6 +9,7 @@ import pytest
 from guess_or_recall.errors import UserError
 from guess_or_recall.features import code_fasttext
 from guess_or_recall.features.code_fasttext import fasttext_detector, model_file
+from guess_or_recall.settings.features import FastText
 
 CODE, PROSE = "def f ( x ) : return x + 1", "the cat sat on the mat today"
 SMALL = (  # a model of four dimensions, trained on these two lines with fastText 0.9.2
@@ -29,10 +30,15 @@ def small(folder, label=b"Code"):
     return path
 
 
+def of(folder):
+    """The settings that name the model of a folder."""
+    return FastText(source="path", path=str(folder), revision="main")
+
+
 def test_code_and_prose(tmp_path):
     path = small(tmp_path)
     texts = [CODE, PROSE, CODE.replace(" ", "\n\n"), f"{PROSE} \\usepackage{{tikz}}"]
-    detector = fasttext_detector(str(path))
+    detector = fasttext_detector(of(path.parent))
     assert detector.is_code(texts).tolist() == [True, False, True, True]
     assert detector.is_code(texts).dtype == np.bool_
     assert detector.description is not None
@@ -41,18 +47,19 @@ def test_code_and_prose(tmp_path):
 
 
 def test_files_that_do_not_serve(tmp_path, monkeypatch):
-    with pytest.raises(UserError, match=r"no file 'gone.bin': fetch it .*hf download .*magika"):
-        model_file("gone.bin")
-    assert model_file(str(small(tmp_path))) == tmp_path / "model.bin"
-    (tmp_path / "odd.bin").write_bytes(b"no model")
-    with pytest.raises(UserError, match=r"odd.bin' cannot be read \(.*wrong file format"):
-        fasttext_detector(str(tmp_path / "odd.bin"))
+    with pytest.raises(UserError, match=r"no file 'gone/model.bin': .*hf download .*magika"):
+        model_file(of("gone"))
+    assert model_file(of(small(tmp_path).parent)) == tmp_path / "model.bin"
+    (tmp_path / "model.bin").write_bytes(b"no model")
+    with pytest.raises(UserError, match=r"model.bin' cannot be read \(.*wrong file format"):
+        fasttext_detector(of(tmp_path))
     with pytest.raises(UserError, match=r"has no label Code .it has __label__"):
-        fasttext_detector(str(small(tmp_path, b"Edoc")))
+        fasttext_detector(of(small(tmp_path, b"Edoc").parent))
 
-    def offline(*_):
+    def offline(*_, revision):
+        assert revision == "v1"
         raise ConnectionError("no route\nat all")
 
     monkeypatch.setattr(code_fasttext, "hf_hub_download", offline)
-    with pytest.raises(UserError, match=r"cannot be fetched .ConnectionError: no route.: fetch it"):
-        model_file(None)
+    with pytest.raises(UserError, match=r"'v1' cannot be fetched .ConnectionError: no route.: f"):
+        model_file(FastText(source="hub", path="gone", revision="v1"))

@@ -1,6 +1,7 @@
 """dvc.yaml declares what the stages really read: their code and their parameters."""
 
 import importlib
+from functools import reduce
 
 import pytest
 from pydantic import BaseModel
@@ -68,6 +69,17 @@ def test_a_stage_lists_just_the_parameters_that_it_reads(stage):
     ignored = NO_RESULT & read if stage != "pool" else set()
     guard = {"profile"} if stage == "label" else set()  # -S profile=... is refused there
     assert covered == (read - ignored) | guard
+
+
+@pytest.mark.parametrize("stage", PIPELINE["stages"])
+def test_a_stage_depends_on_the_files_that_its_parameters_name(stage):
+    """And none of them is null, of which DVC can make no dependency."""
+    named = {leaf for leaf in leaves(settings_of(stage)) if leaf.endswith(".path")}
+    deps = PIPELINE["stages"][stage]["deps"]
+    assert {f"${{{leaf}}}" for leaf in named} == {dep for dep in deps if dep.startswith("$")}
+    for leaf in named:
+        value = reduce(dict.__getitem__, leaf.split("."), PARAMS)
+        assert isinstance(value, str) and (ROOT / value).exists()
 
 
 def all_keys(section: object) -> list:

@@ -110,12 +110,17 @@ def study(workspace, monkeypatch):
     return folder
 
 
+def of_folder(path, model="70m"):
+    """The data set as a folder holds it."""
+    return {"source": "path", "path": path, "revision": "main", "model": model}
+
+
 def settle(**changes):
     """Write params.yaml ('score__source' is score.source)."""
     content = read_yaml(ROOT / "params.yaml")
     given = {
         "sequences__source": "semantic-filters",
-        "sequences__semantic_filters": {"path": "filters", "revision": "main", "model": "70m"},
+        "sequences__semantic_filters": of_folder("filters"),
         "score__source": "published",
         "features__templates": "published",
         "features__is_code": "off",
@@ -279,10 +284,10 @@ def test_files_that_do_not_fit(study, change, message):
 
 
 def test_missing_and_damaged_files(study):
-    settle(sequences__semantic_filters={"path": "filters", "revision": "main", "model": "12b"})
+    settle(sequences__semantic_filters=of_folder("filters", "12b"))
     with pytest.raises(UserError, match=r"no pile_deduped_12b-\*.parquet, .*hf download .*model"):
         sequences_stage.main()
-    settle(sequences__semantic_filters={"path": "gone", "revision": "main", "model": "70m"})
+    settle(sequences__semantic_filters=of_folder("gone"))
     with pytest.raises(
         UserError, match=r"semantic_filters.path: no folder 'gone': fetch its pile_"
     ):
@@ -304,7 +309,8 @@ def test_the_hub(study, monkeypatch):
         return "cache/snapshots/abc123"
 
     monkeypatch.setattr(files, "snapshot_download", snapshot)
-    settle(sequences__semantic_filters={"path": None, "revision": "v1", "model": "70m"})
+    of_hub = {"source": "hub", "path": "gone", "revision": "v1", "model": "70m"}
+    settle(sequences__semantic_filters=of_hub)
     sequences_stage.main()
     assert (asked["repository"], asked["revision"], asked["repo_type"]) == (
         "usvsnsp/semantic-filters",
@@ -320,9 +326,7 @@ def test_the_hub(study, monkeypatch):
         raise Timeout("no route\nto the hub")
 
     monkeypatch.setattr(files, "snapshot_download", offline)
-    message = (
-        r"at revision 'v1' cannot be fetched .*no route\).*set sequences.semantic_filters.path"
-    )
+    message = r"at revision 'v1' cannot be fetched .*no route\).*set sequences.semantic_filters"
     with pytest.raises(UserError, match=message):
         sequences_stage.main()
 

@@ -25,7 +25,7 @@ def settle(workspace, **changes):
     params = read_yaml(ROOT / "params.yaml")
     params["sequences"] |= {
         "packages": ["mpmath"],
-        "tokenizer": {"source": "train", "path": None, "vocabulary": 512, "train_mb": 0.3},
+        "tokenizer": {"source": "train", "path": "none", "vocabulary": 512, "train_mb": 0.3},
         "background": 500,
         "planted": {
             "template": {"template": True, "copies": {3: 2}},

@@ -95,8 +95,6 @@ def make_tokenizer(texts: Texts, settings: Sequences, seed: int) -> PreTrainedTo
     """Train a tokenizer on a random part of the corpus, or load the one of a model."""
     choice = settings.tokenizer
     if choice.source == "path":
-        if choice.path is None:
-            raise UserError("sequences.tokenizer.path is empty: name a model's folder")
         return load_tokenizer(Path(choice.path))
     lengths = [len(document.text) for document in read_documents(texts, settings, Reading())]
     is_taken = part_to_train_on(lengths, choice.train_mb, seed)

@@ -17,20 +17,21 @@ from tqdm import tqdm
 
 from guess_or_recall.errors import UserError, first_line
 from guess_or_recall.features.detector import LATEX_PREAMBLE, Detector
+from guess_or_recall.settings.features import FastText
 
 REPOSITORY, FILE = "kenhktsui/code-natural-language-fasttext-classifier", "model.bin"
 CODE = "__label__Code"
 KEY = "features.fasttext"
 
 
-def fasttext_detector(path: str | None) -> Detector:
-    """Load the detector from the file `path`, or from the hub or its cache where it is None.
+def fasttext_detector(choice: FastText) -> Detector:
+    """Load the detector from a folder, or from the hub or its cache.
 
     Raises:
         UserError: fastText is not installed, there is no file, or it is no model of fastText, or
             one without labels for code.
     """
-    file = model_file(path)
+    file = model_file(choice)
     model = load(file)
     labels = model.predict("any", k=-1)[0]
     if CODE not in labels:
@@ -41,22 +42,23 @@ def fasttext_detector(path: str | None) -> Detector:
     return Detector(partial(is_code, model=model), description)
 
 
-def model_file(path: str | None) -> Path:
-    """The model's file: `path`, or that of the hub or of its cache.
+def model_file(choice: FastText) -> Path:
+    """The model's file: in a folder, or of the hub or of its cache.
 
     Raises:
         UserError: there is none.
     """
-    if path is not None:
-        if not Path(path).is_file():
-            raise UserError(f"{KEY}: no file '{path}': {way_out()}")
-        return Path(path)
+    if choice.source == "path":
+        file = Path(choice.path) / FILE
+        if not file.is_file():
+            raise UserError(f"{KEY}.path: no file '{file}': {way_out()}")
+        return file
     try:
-        return Path(hf_hub_download(REPOSITORY, FILE))
+        return Path(hf_hub_download(REPOSITORY, FILE, revision=choice.revision))
     except Exception as error:  # those of the network have no common type
         raise UserError(
-            f"{KEY}: {REPOSITORY} cannot be fetched ({type(error).__name__}: "
-            f"{first_line(error)}): {way_out()}"
+            f"{KEY}: {REPOSITORY} at revision '{choice.revision}' cannot be fetched "
+            f"({type(error).__name__}: {first_line(error)}): {way_out()}"
         ) from None
 
 
@@ -64,7 +66,7 @@ def way_out() -> str:
     """How to do without the hub."""
     return (
         f"fetch it where there is a network (hf download {REPOSITORY} {FILE} --local-dir FOLDER) "
-        f"and set {KEY} to FOLDER/{FILE}, or set features.is_code to magika"
+        f"and set {KEY}.source to path and {KEY}.path to FOLDER, or set features.is_code to magika"
     )
 
 

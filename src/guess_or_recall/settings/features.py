@@ -7,11 +7,19 @@ from guess_or_recall.settings.section import Section
 from guess_or_recall.settings.values import Text
 
 
+class FastText(Section):
+    """The model of the published study, of the hub or in a folder."""
+
+    source: Literal["hub", "path"]
+    path: Text
+    revision: Text
+
+
 class Features(Section):
     """The section `features`."""
 
     is_code: Literal["magika", "fasttext", "off"]
-    fasttext: Text | None
+    fasttext: FastText
     templates: Literal["computed", "published"]
 
 

@@ -33,9 +33,10 @@ class Files(Section):
 
 
 class SemanticFilters(Section):
-    """The data set of the paper."""
+    """The data set of the paper, of the hub or in a folder."""
 
-    path: Text | None
+    source: Literal["hub", "path"]
+    path: Text
     revision: Text
     model: Literal["70m", "160m", "410m", "1b", "1.4b", "2.8b", "6.9b", "12b"]
 
@@ -44,7 +45,7 @@ class Tokenizer(Section):
     """Trained on the corpus, or that of a model."""
 
     source: Literal["train", "path"]
-    path: Text | None
+    path: Text
     vocabulary: Annotated[
         Count, Field(ge=257), at_most(2**20, "the largest vocabularies in use have 262,144 tokens")
     ]

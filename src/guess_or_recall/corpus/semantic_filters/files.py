@@ -18,10 +18,11 @@ from guess_or_recall.corpus.semantic_filters.data_set import (
     DataFile,
 )
 from guess_or_recall.errors import UserError, first_line
+from guess_or_recall.settings.sequences import SemanticFilters
 
 
-def find_folder(path: str | None, revision: str, model: str) -> tuple[Path, dict]:
-    """The folder with the parquet files, fetched from the hub where `path` is None.
+def find_folder(choice: SemanticFilters) -> tuple[Path, dict]:
+    """The folder with the parquet files, which are fetched first where the source is the hub.
 
     Returns:
         The folder, and its provenance: the path, or the repository and its commit.
@@ -29,10 +30,11 @@ def find_folder(path: str | None, revision: str, model: str) -> tuple[Path, dict
     Raises:
         UserError: the folder does not exist, or the hub does not give the files.
     """
-    if path is not None:
-        if not Path(path).is_dir():
-            raise UserError(f"{KEY}.path: no folder '{path}': {way_out(model)}")
-        return Path(path), {"path": path}
+    model, revision = choice.model, choice.revision
+    if choice.source == "path":
+        if not Path(choice.path).is_dir():
+            raise UserError(f"{KEY}.path: no folder '{choice.path}': {way_out(model)}")
+        return Path(choice.path), {"path": choice.path}
     try:
         folder = snapshot_download(
             REPOSITORY, repo_type="dataset", revision=revision, allow_patterns=patterns(model)
@@ -57,7 +59,7 @@ def way_out(model: str) -> str:
     return (
         f"fetch its pile_deduped_{model} and memories_deduped_{model} "
         f"(hf download {REPOSITORY} --repo-type dataset --include '*_deduped_{model}[-.]*' "
-        f"--local-dir FOLDER) and set {KEY}.path to that folder"
+        f"--local-dir FOLDER) and set {KEY}.source to path and {KEY}.path to FOLDER"
     )
 
 

@@ -29,7 +29,7 @@ def take_over(settings: Sequences, seed: int, folder: Path) -> Corpus:
         UserError: files are missing or do not fit, or the disk is too small.
     """
     choice = settings.semantic_filters
-    data_folder, provenance = find_folder(choice.path, choice.revision, choice.model)
+    data_folder, provenance = find_folder(choice)
     files = find_files(data_folder, choice.model)
     ranks = first_of_ids(files)
     counts = count_rows(files, ranks)
