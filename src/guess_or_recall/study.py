@@ -104,7 +104,7 @@ class Study:
 
     def predictions(self) -> pd.DataFrame:
         """The class of each evaluation sequence, and the one that each CNN gives it."""
-        return self.table(paths.EVALUATE / "predictions.parquet")
+        return self.table(paths.PREDICTIONS)
 
     def metrics(self) -> dict[str, dict]:
         """The metrics of each stage, as metrics/STAGE.json holds them."""

@@ -10,6 +10,7 @@ from guess_or_recall.attention.hdf5 import MAKE_SUBSET, check_key, dataset, open
 from guess_or_recall.attention.store import POOLINGS, shard_path
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import read_json
+from guess_or_recall.io.paths import PROVENANCE
 
 
 def read_pooled(
@@ -49,7 +50,7 @@ def read_shards(
     folder: Path, sequence_ids: Int[np.ndarray, " n"], pooling: str
 ) -> Float16[np.ndarray, "n layers packed"]:
     """Read pooled attention patterns of a folder; see `read_pooled`."""
-    provenance = read_json(folder / "provenance.json")
+    provenance = read_json(folder / PROVENANCE.name)
     paths = [shard_path(folder, index) for index in range(provenance["shards"])]
     stored = [stored_ids(path, provenance["key"]) for path in paths]
     extend = "extend `pool` in params.yaml, then `dvc repro`"

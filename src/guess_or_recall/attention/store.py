@@ -17,6 +17,7 @@ from guess_or_recall.attention.hdf5 import WAY_OUT, check_key, created, dataset,
 from guess_or_recall.attention.rows import TOLERANCE
 from guess_or_recall.errors import UserError, say_once
 from guess_or_recall.io.files import write_json
+from guess_or_recall.io.paths import PROVENANCE, VIEW
 
 POOLINGS = ("mean", "max")
 NOTES = {  # attributes of a shard, and what a store says where its shards differ
@@ -69,13 +70,13 @@ def write_view(folder: Path, shards: int, provenance: dict) -> None:
     A cell of the view whose shard is missing reads as NaN (id -1), not as an attention of zero.
     """
     files = [shard_path(folder, index) for index in range(shards)]
-    with created(folder / "view.h5", provenance) as view:
+    with created(folder / VIEW.name, provenance) as view:
         for name in ("sequence_id", *POOLINGS):
             write_virtual(view, name, files)
         sequences, layers, packed = dataset(view, "mean").shape
     shape = {"shards": shards, "sequences": sequences, "layers": layers, "packed": packed}
     said = {**provenance, **shape, **notes_of(files), "key": key_of(provenance)}
-    write_json(folder / "provenance.json", said)
+    write_json(folder / PROVENANCE.name, said)
 
 
 def notes_of(files: list[Path]) -> dict[str, int | float]:

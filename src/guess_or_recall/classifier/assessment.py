@@ -61,8 +61,8 @@ def assess(folder: Path, labels: Labelled, settings: EvaluateSettings, root: Pat
     evaluated, resamples = read_evaluated(folder, labels), settings.evaluate.bootstrap
     write_json(root / paths.metrics_of("evaluate"), metrics(evaluated, resamples, settings.seed))
     write_csv(root / paths.CONFUSION, confusions(evaluated))
-    write_csv(root / paths.EVALUATE / "predictions.csv", plotted(evaluated))
-    write_table(root / paths.EVALUATE / "predictions.parquet", predictions(evaluated))
+    write_csv(root / paths.PLOTTED, plotted(evaluated))
+    write_table(root / paths.PREDICTIONS, predictions(evaluated))
     write_table(root / paths.VOTES, votes(evaluated))
 
 

@@ -29,10 +29,12 @@ from guess_or_recall.cluster.slurm import queue, sbatch
 from guess_or_recall.cluster.state import Queue, tasks, underway
 from guess_or_recall.commands._options import Changes, Names, Prefix
 from guess_or_recall.errors import UserError
+from guess_or_recall.io import paths
 from guess_or_recall.sweep import experiments
 from guess_or_recall.sweep.declare import declared, read_sweeps
 
-PRODUCTS = ("dvc.lock", "metrics", "figures", "results")  # of the chain itself
+# of the chain itself
+PRODUCTS = ("dvc.lock", *map(str, (paths.METRICS, paths.FIGURES, paths.RESULTS)))
 
 
 def main(

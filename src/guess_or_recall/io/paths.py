@@ -18,6 +18,7 @@ MANIFEST = SEQUENCES_FOLDER / "manifest.csv"  # every file of the corpus and its
 
 MODEL = DATA / "model"
 MODEL_POINTER = MODEL / "model.json"
+LOSS = MODEL / "loss.csv"  # of a model that was trained here
 
 SCORE = DATA / "score" / "score.parquet"
 FEATURES = DATA / "features" / "features.parquet"
@@ -26,6 +27,7 @@ VARIANTS = DATA / "pool" / "variants.csv"
 
 ATTENTION = DATA / "attention"
 PROVENANCE = ATTENTION / "provenance.json"
+VIEW = ATTENTION / "view.h5"  # all shards as one, for other programs
 GALLERY_FOLDER = DATA / "gallery"
 GALLERY = GALLERY_FOLDER / "gallery.h5"
 
@@ -39,6 +41,8 @@ HISTORY = TRAIN / "history.csv"
 
 EVALUATE = DATA / "evaluate"
 CONFUSION = EVALUATE / "confusion.csv"
+PREDICTIONS = EVALUATE / "predictions.parquet"
+PLOTTED = EVALUATE / "predictions.csv"  # what `dvc plots` draws
 VOTES = EVALUATE / "votes.parquet"
 
 LOCALIZE = DATA / "localize"
@@ -47,6 +51,7 @@ PROFILES = LOCALIZE / "profiles.parquet"  # a row a sequence
 PROFILE = LOCALIZE / "profile.csv"  # a row a class and layer
 
 ABLATE = DATA / "ablate"
+ABLATED = ABLATE / "sequences.parquet"  # a row a sequence and cut
 ABLATION = ABLATE / "ablation.csv"
 AGREEMENT = ABLATE / "agreement.csv"
 

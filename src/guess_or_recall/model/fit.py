@@ -7,6 +7,7 @@ from transformers import PretrainedConfig
 
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import read_json
+from guess_or_recall.io.paths import CORPUS
 
 PROBE = "The year 2024, isn't it?\n\n\tdef f(x_1):  return x*10_000 # Ünïcode…  “ok”\r\n"
 
@@ -91,10 +92,10 @@ def check_corpus(model: Path, sequences: Path) -> None:
     Planting and counts are part of it: the model has seen exactly the stream whose hash its
     folder records, and its memorization can only be explained by that stream.
     """
-    here = read_json(sequences / "corpus.json")
-    if not (model / "corpus.json").exists() or here["source"] != "packages":
+    here = read_json(sequences / CORPUS.name)
+    if not (model / CORPUS.name).exists() or here["source"] != "packages":
         return
-    seen = read_json(model / "corpus.json")
+    seen = read_json(model / CORPUS.name)
     if seen["stream_sha256"] == here["stream_sha256"]:
         return
     then, now = seen["packages"], here["packages"]

@@ -14,6 +14,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, Pre
 from guess_or_recall.device import device
 from guess_or_recall.errors import UserError, first_line, say_once
 from guess_or_recall.io.files import read_json
+from guess_or_recall.io.paths import MODEL_POINTER
 from guess_or_recall.model.hub import snapshot
 from guess_or_recall.model.weights import (
     INDEX,
@@ -193,7 +194,7 @@ def load_model(stage_output: Path) -> PreTrainedModel:
     Raises:
         UserError: its files have changed since; or see `snapshot` and `load_folder`.
     """
-    pointer, folder = read_json(stage_output / "model.json"), model_folder(stage_output)
+    pointer, folder = read_json(stage_output / MODEL_POINTER.name), model_folder(stage_output)
     is_hub = pointer.get("source") == "hub"
     named = f"model.hub: '{pointer['name']}'" if is_hub else f"model.path: '{folder}'"
     check_folder(folder, named)
@@ -213,7 +214,7 @@ def load_model(stage_output: Path) -> PreTrainedModel:
 
 def model_folder(stage_output: Path) -> Path:
     """The folder of that model; UserError as `snapshot`."""
-    pointer = read_json(stage_output / "model.json")
+    pointer = read_json(stage_output / MODEL_POINTER.name)
     if pointer.get("source") != "hub":
         return Path(pointer["path"])
     return snapshot(pointer["name"], pointer["commit"] or pointer["revision"])

@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 
 from guess_or_recall.device import device
 from guess_or_recall.io.files import read_json, write_csv, write_json
+from guess_or_recall.io.paths import CORPUS, LOSS
 from guess_or_recall.model.card import write_card
 from guess_or_recall.settings.model import ModelSettings
 
@@ -37,11 +38,11 @@ def write_trained(
         sequences: what the stage `sequences` made.
         settings: by which it was trained.
     """
-    corpus = read_json(sequences / "corpus.json")
+    corpus = read_json(sequences / CORPUS.name)
     model.half().save_pretrained(folder)
     shutil.copytree(sequences / "tokenizer", folder, dirs_exist_ok=True)
-    write_json(folder / "corpus.json", corpus)
-    write_csv(folder / "loss.csv", loss_curve(losses), "%.5f")
+    write_json(folder / CORPUS.name, corpus)
+    write_csv(folder / LOSS.name, loss_curve(losses), "%.5f")
     write_card(
         folder,
         corpus,

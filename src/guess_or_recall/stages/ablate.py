@@ -38,7 +38,7 @@ def main() -> None:
     members = sequence_ids, sampled.labels[rows], sampled.classes
     ablation = damage.Ablation(*members, [damage.WHOLE, *cuts], outcomes)
     resampling = settings.bootstrap, params.seed
-    write_table(paths.ABLATE / "sequences.parquet", damage.sequence_table(ablation))
+    write_table(paths.ABLATED, damage.sequence_table(ablation))
     table = damage.class_table(ablation, *resampling)
     write_csv(paths.ABLATION, table)
     profiles = read_profiles(paths.PROFILES, layers)

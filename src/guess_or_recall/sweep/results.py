@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from jaxtyping import Int
 
 from guess_or_recall.errors import UserError
+from guess_or_recall.io import paths
 from guess_or_recall.settings.profiles import leaves
 from guess_or_recall.settings.yaml import parse_yaml
 from guess_or_recall.statistics.compare import Votes
@@ -41,7 +42,7 @@ class Result:
 
 def finished(folder: Path, setting: Setting) -> bool:
     """Whether the results of a variant lie in a folder."""
-    return (folder / setting.name / "metrics" / "label.json").exists()
+    return (folder / setting.name / paths.metrics_of("label")).exists()
 
 
 def read_result(setting: Setting, read: Callable[[str], bytes]) -> Result:
@@ -50,15 +51,13 @@ def read_result(setting: Setting, read: Callable[[str], bytes]) -> Result:
     Its model is called by the prefix of its name, or by the folder that it lies in.
     """
     params = leaves(parse_yaml(read("params.yaml").decode(), "params.yaml"))
-    evaluate = json.loads(read("metrics/evaluate.json"))
-    table = pd.read_csv(
-        io.BytesIO(read("data/evaluate/confusion.csv")), dtype=str, keep_default_na=False
-    )
-    label = json.loads(read("metrics/label.json"))
+    evaluate = json.loads(read(str(paths.metrics_of("evaluate"))))
+    table = pd.read_csv(io.BytesIO(read(str(paths.CONFUSION))), dtype=str, keep_default_na=False)
+    label = json.loads(read(str(paths.metrics_of("label"))))
     classes = list(label["corpus"])
     cells = table[table["epoch"] == "all"].set_index(["actual", "predicted"])["count"].astype(int)
     confusion = np.array([[cells[actual, guess] for guess in classes] for actual in classes])
-    votes = pq.read_table(io.BytesIO(read("data/evaluate/votes.parquet"))).to_pandas()
+    votes = pq.read_table(io.BytesIO(read(str(paths.VOTES)))).to_pandas()
     counts = votes.filter(like="votes_").to_numpy()
     return Result(
         setting,

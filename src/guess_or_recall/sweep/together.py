@@ -21,7 +21,7 @@ from guess_or_recall.classifier import result
 from guess_or_recall.classifier.assessment import assess
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import atomic, read_json, write_json
-from guess_or_recall.io.paths import ATTENTION
+from guess_or_recall.io.paths import ATTENTION, LABELS, PROVENANCE, metrics_of
 from guess_or_recall.io.scratch import scratch_root
 from guess_or_recall.io.tables import write_table
 from guess_or_recall.settings.params import Params, read_params
@@ -153,7 +153,7 @@ class Attention:
         """Choose the sequences; nothing is read yet."""
         columns = [job.table["sequence_id"].to_numpy() for job in all_jobs]
         self.ids = np.unique(np.concatenate([np.empty(0, np.int64), *columns]))
-        shape = read_json(ATTENTION / "provenance.json")
+        shape = read_json(PROVENANCE)
         needed = 4 * len(self.ids) * shape["layers"] * shape["packed"]
         self.shared = needed < psutil.virtual_memory().available / 2
         self.kept: dict[str, Float16[np.ndarray, "n layers packed"]] = {}
@@ -178,7 +178,7 @@ class Attention:
 @contextmanager
 def trained(job: Job, read: Attention, folder: Path, keep: bool) -> Iterator[tuple[Path, Path]]:
     """Train a job: the folder of the result, and the file of its labels."""
-    labels_file = folder / job.setting.name / "data" / "label" / "labels.parquet"
+    labels_file = folder / job.setting.name / LABELS
     write_table(labels_file, job.table)
     params, labels = job.setting.params, read_labels(labels_file)
     work = result.Work(params.train, labels, result.origin(labels_file))
@@ -196,4 +196,4 @@ def finish(job: Job, read: Attention, folder: Path) -> None:
         assess(folder_of_result, read_labels(labels_file), params, root)
     with atomic(root / "params.yaml") as temporary:
         temporary.write_text(dump_yaml(job.setting.params.model_dump(mode="json")))
-    write_json(root / "metrics" / "label.json", job.counts)  # last: says that all is there
+    write_json(root / metrics_of("label"), job.counts)  # last: says that all is there
