@@ -158,7 +158,7 @@ def test_a_tree_that_is_not_there_is_found_when_the_file_is_read(key):
 def test_expressions_may_name_every_column_that_there_is():
     for name in columns():
         params(taxonomies={"own": {"nodes": {"a": f"{name} > 0.5"}}})
-    read = schemas.SEQUENCE_ID.names + [name for table in TABLES.values() for name in table]
+    read = schemas.SEQUENCE_ID.names + [name for table in TABLES.values() for name in table.names]
     assert {*columns()} == {*read, *COLUMNS}
 
 

@@ -11,9 +11,7 @@ from guess_or_recall.io import schemas
 
 COMPARED = 100  # one sequence in so many, computed and published
 NAMES = ("is_incrementing", "is_repeating")
-PUBLISHED = pa.schema(
-    {f"published_{name}": schemas.PUBLISHED[f"published_{name}"] for name in NAMES}
-)
+PUBLISHED = schemas.select(schemas.PUBLISHED, *(f"published_{name}" for name in NAMES))
 
 
 def published_templates(sequences: pa.Table) -> Templates:

@@ -20,13 +20,26 @@ LABELS = pa.schema(
 PLANTED = pa.schema({"planted": pa.string()})  # of sequences.parquet
 POOL = pa.schema({"sequence_id": pa.int64(), "gallery": pa.bool_()})
 
-PUBLISHED = {  # what the paper's data set says of a sequence, for other stages to take over
-    "published_is_incrementing": pa.bool_(),
-    "published_is_repeating": pa.bool_(),
-    "published_memorization_score": pa.float64(),
-    "published_huffman_coding_length": pa.float64(),
-    **{f"published_{name}": pa.float32() for name in PERPLEXITIES},
-}
+DUPLICATES = pa.schema({"sequence_duplicates": pa.int64()})  # of sequences.parquet
+SCORES = pa.schema(  # of score.parquet
+    {"memorization_score": pa.float64(), **dict.fromkeys(PERPLEXITIES, pa.float32())}
+)
+FEATURES = pa.schema(  # what of features.parquet the 20 trees name
+    {
+        **dict.fromkeys(("rouge_3", "rouge_l"), pa.float64()),
+        **dict.fromkeys(("is_incrementing", "is_repeating", "is_code"), pa.bool_()),
+    }
+)
+
+PUBLISHED = pa.schema(
+    {  # what the paper's data set says of a sequence, for others to take over
+        "published_is_incrementing": pa.bool_(),
+        "published_is_repeating": pa.bool_(),
+        "published_memorization_score": pa.float64(),
+        "published_huffman_coding_length": pa.float64(),
+        **{f"published_{name}": pa.float32() for name in PERPLEXITIES},
+    }
+)
 
 
 def token_list(length: int) -> pa.DataType:
@@ -53,7 +66,7 @@ def sequences(length: int) -> pa.Schema:
 
 def published_sequences(length: int) -> pa.Schema:
     """sequences.parquet of the paper's data set, the published values beside the others."""
-    return pa.schema([*sequences(length), *pa.schema(PUBLISHED)])
+    return pa.schema([*sequences(length), *PUBLISHED])
 
 
 def stream(length: int) -> pa.Schema:
@@ -69,8 +82,7 @@ def score(suffix: int) -> pa.Schema:
     return pa.schema(
         {
             "sequence_id": pa.int64(),
-            "memorization_score": pa.float64(),
-            **dict.fromkeys(PERPLEXITIES, pa.float32()),
+            **{field.name: field.type for field in SCORES},
             "continuation": token_list(suffix),
         }
     )

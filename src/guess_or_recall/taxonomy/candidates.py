@@ -10,17 +10,13 @@ from jaxtyping import Int64
 
 from guess_or_recall.errors import UserError
 from guess_or_recall.io import paths, schemas
-from guess_or_recall.io.schemas import PERPLEXITIES, SEQUENCE_ID
+from guess_or_recall.io.schemas import SEQUENCE_ID
 from guess_or_recall.io.tables import read_schema, read_table
 
-BOOLEANS = ("is_incrementing", "is_repeating", "is_code")
 TABLES = {
-    paths.SEQUENCES: {"sequence_duplicates": pa.int64()},
-    paths.SCORE: {"memorization_score": pa.float64(), **dict.fromkeys(PERPLEXITIES, pa.float32())},
-    paths.FEATURES: {
-        **dict.fromkeys(("rouge_3", "rouge_l"), pa.float64()),
-        **dict.fromkeys(BOOLEANS, pa.bool_()),
-    },
+    paths.SEQUENCES: schemas.DUPLICATES,
+    paths.SCORE: schemas.SCORES,
+    paths.FEATURES: schemas.FEATURES,
 }
 
 
@@ -48,7 +44,7 @@ def candidates(root: Path = Path()) -> pd.DataFrame:
         UserError: the tables of sequences, score and features are not about the same sequences.
     """
     frames = [
-        read_table(root / path, pa.schema([*SEQUENCE_ID, *columns.items()])).to_pandas()
+        read_table(root / path, pa.schema([*SEQUENCE_ID, *columns])).to_pandas()
         for path, columns in TABLES.items()
     ]
     frames.append(further_features(root / paths.FEATURES))
@@ -65,7 +61,7 @@ def further_features(path: Path) -> pd.DataFrame:
     further = [
         field
         for field in read_schema(path)
-        if field.name not in TABLES[paths.FEATURES] and is_usable(field.type)
+        if field.name not in TABLES[paths.FEATURES].names and is_usable(field.type)
     ]
     columns = {field.name: field for field in [*SEQUENCE_ID, *further]}
     return read_table(path, pa.schema(list(columns.values()))).to_pandas()

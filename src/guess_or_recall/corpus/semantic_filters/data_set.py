@@ -30,7 +30,7 @@ SPLITS = ("pile", "memories")  # in this order the first of equal sequence_ids i
 LENGTH = SEMANTIC_FILTERS.total  # tokens of a sequence
 LARGEST = 2**31 - 1  # token id
 PREFIX = "published_"  # of the names under which its values stand in sequences.parquet
-PUBLISHED = {name.removeprefix(PREFIX): kind for name, kind in schemas.PUBLISHED.items()}
+PUBLISHED = {field.name.removeprefix(PREFIX): field.type for field in schemas.PUBLISHED}
 COLUMNS = {
     "sequence_id": pa.int64(),
     "text": pa.string(),
