@@ -46,7 +46,7 @@ class Settings(BaseModel, extra="forbid", alias_generator=str.upper):
     setup: str
 
     @model_validator(mode="after")
-    def has_time(self):
+    def has_time(self) -> "Settings":
         """Refuse a notice that would come before a task has done anything."""
         if self.notice + SLACK >= seconds(self.time):
             raise ValueError(

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from huggingface_hub import hf_hub_download
@@ -70,7 +71,7 @@ def way_out() -> str:
     )
 
 
-def load(path: Path):
+def load(path: Path) -> Any:
     """The fastText model in a file."""
     try:
         import fasttext
@@ -84,14 +85,14 @@ def load(path: Path):
         raise UserError(f"{KEY}: '{path}' cannot be read ({first_line(error)})") from None
 
 
-def is_code(texts: Sequence[str], model) -> Bool[np.ndarray, " n"]:
+def is_code(texts: Sequence[str], model: Any) -> Bool[np.ndarray, " n"]:
     r"""Say which texts are code: the model's first label is so, or they contain `\usepackage{`."""
     progress = tqdm(texts, "code", unit=" texts", mininterval=1)
     answers = [LATEX_PREAMBLE in text or first_label(text, model) == CODE for text in progress]
     return np.array(answers, dtype=bool)
 
 
-def first_label(text: str, model) -> str:
+def first_label(text: str, model: Any) -> str:
     """The likeliest label of a text; none of one without words."""
     labels, _ = model.predict(re.sub("\n+", " ", text))
     return labels[0] if labels else ""

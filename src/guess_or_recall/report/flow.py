@@ -94,13 +94,20 @@ def bar_tops(
     return top - np.cumsum(slots) + (slots + bars) / 2, float(slots.sum())
 
 
-def draw_ribbons(axes: Axes, counts, scale: float, starts, ends, colors: list[str]) -> None:
+def draw_ribbons(
+    axes: Axes,
+    counts: Int[np.ndarray, "source target"],
+    scale: float,
+    starts: Float[np.ndarray, " source"],
+    ends: Float[np.ndarray, " target"],
+    colors: list[str],
+) -> None:
     """Draw one ribbon for each pair of classes, in the colour of the class that it reaches."""
     left, right = starts.copy(), ends.copy()
     for (source, target), count in np.ndenumerate(counts):
         size = count * scale
         if count:
-            axes.add_patch(ribbon(left[source], right[target], size, colors[target]))
+            axes.add_patch(ribbon(float(left[source]), float(right[target]), size, colors[target]))
         if size >= LEAST:
             text = f"{count:,} ({percent(count, counts[source].sum())})"
             axes.text(LEFT + BAR + 0.08, left[source] - size / 2, text, va="center", fontsize=8)
@@ -119,7 +126,12 @@ def ribbon(left: float, right: float, size: float, color: str) -> PathPatch:
 
 
 def draw_side(
-    axes: Axes, x: float, labels: Sequence[str], bars, tops, colors: Sequence[str]
+    axes: Axes,
+    x: float,
+    labels: Sequence[str],
+    bars: Float[np.ndarray, " k"],
+    tops: Float[np.ndarray, " k"],
+    colors: Sequence[str],
 ) -> None:
     """Draw one side's bars, their left edge at `x`, with the labels on the outer side."""
     outwards, edge = (-1, x) if x < WIDTH / 2 else (1, x + BAR)

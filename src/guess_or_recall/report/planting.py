@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -70,7 +70,12 @@ def class_by_planting(
 
 
 def write_shares(
-    axes: Axes, counts: Int[np.ndarray, " k"], totals, left, color: str, least: float = 0.09
+    axes: Axes,
+    counts: Int[np.ndarray, " k"],
+    totals: Int[np.ndarray, " k"],
+    left: Float[np.ndarray, " k"],
+    color: str,
+    least: float = 0.09,
 ) -> None:
     """Write count and percent into every bar part of at least `least` of its bar."""
     for row, (count, total) in enumerate(zip(counts, totals, strict=True)):

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from guess_or_recall.errors import UserError
 from guess_or_recall.settings.yaml import read_yaml
@@ -45,7 +46,7 @@ def checked(kind: type[Settings], content: object, origin: str) -> Settings:
         raise UserError(f"{origin}: {complaints}") from None
 
 
-def complaint(error) -> str:
+def complaint(error: ErrorDetails) -> str:
     """One line about one wrong value, as pydantic reports it."""
     *sections, last = [printed(str(part)) for part in error["loc"]] or [""]
     value, message = error["input"], error["msg"].removeprefix("Value error, ")

@@ -15,7 +15,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeVar
+from types import FrameType, ModuleType
+from typing import Any, Literal, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from guess_or_recall.errors import first_line, say_once
@@ -88,7 +89,7 @@ def curves(row: dict) -> dict:
     return {"epoch": points.pop(f"{row['cnn']}/epoch"), **points}
 
 
-def start(mode: Mode, run: Run, folder: Path):
+def start(mode: Mode, run: Run, folder: Path) -> Any:
     """Start a run; offline where online fails."""
     import wandb  # takes half a second, which a disabled run should not
 
@@ -105,14 +106,14 @@ def start(mode: Mode, run: Run, folder: Path):
     return with_epochs(wandb.init(mode="offline", **options))
 
 
-def with_epochs(run):
+def with_epochs(run: Any) -> Any:
     """Have a run's curves drawn over epochs."""
     run.define_metric("epoch")
     run.define_metric("*", step_metric="epoch")
     return run
 
 
-def quiet(wandb):
+def quiet(wandb: ModuleType) -> Any:
     """Settings under which nothing is watched or captured, and nothing waits long."""
     return wandb.Settings(
         console="off",
@@ -163,7 +164,7 @@ def ended_by_sigterm() -> Iterator[None]:
         yield
         return
 
-    def leave(number, frame):
+    def leave(number: int, frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
 
     before = signal.signal(signal.SIGTERM, leave)

@@ -119,7 +119,9 @@ class Shrink(torch.autograd.Function):
         return grad, None, None
 
 
-def split(grad: Tensor, maximum: Tensor, first: Tensor, to_first: Tensor, to_second: Tensor):
+def split(
+    grad: Tensor, maximum: Tensor, first: Tensor, to_first: Tensor, to_second: Tensor
+) -> None:
     """Hand a gradient to the first of two if that is the maximum, else to the second.
 
     Signs instead of comparisons: booleans are slow here.
