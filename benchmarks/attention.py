@@ -22,8 +22,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 from guess_or_recall.attention.pooling import pool_heads, pooled_attention
 from guess_or_recall.attention.reading import read_pooled
 from guess_or_recall.attention.store import shard_path, write_shard, write_view
+from guess_or_recall.attention.triangle import packed_size
+from guess_or_recall.settings.lengths import SEMANTIC_FILTERS
 
-LENGTH = 64
+LENGTH = SEMANTIC_FILTERS.total
 
 
 def arguments() -> argparse.Namespace:
@@ -105,7 +107,7 @@ def time_extraction(given: argparse.Namespace) -> None:
 def time_store(given: argparse.Namespace) -> None:
     """Print the speeds of writing a store, and of reading half of it in a random order."""
     random = np.random.default_rng(0)
-    shape = (given.layers, LENGTH * (LENGTH + 1) // 2)
+    shape = (given.layers, packed_size(LENGTH))
     values = random.random((2, min(given.stored, 2048), *shape), np.float32).astype(np.float16)
     with tempfile.TemporaryDirectory() as name:
         folder, start = Path(name), time.perf_counter()

@@ -28,8 +28,9 @@ from guess_or_recall.classifier.cnn import Architecture, initialised
 from guess_or_recall.classifier.grid import architectures, train_grid
 from guess_or_recall.classifier.samples import Sample
 from guess_or_recall.classifier.training import Recipe
+from guess_or_recall.settings.lengths import SEMANTIC_FILTERS
 
-CLASSES, LENGTH = 3, 64
+CLASSES, LENGTH = 3, SEMANTIC_FILTERS.total
 EPOCHS = 3  # of the grid, as a study trains it; the plain loop, of even speed, trains one
 
 
@@ -108,7 +109,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def random_sample(options: argparse.Namespace) -> Sample:
-    """Random attention of sequences of 64 tokens, a third of them for evaluation."""
+    """Random attention of sequences, a third of them for evaluation."""
     random, n = np.random.default_rng(0), options.samples * 3 // 2
     shape = n, options.layers, packed_size(LENGTH)
     pooled = {

@@ -25,10 +25,12 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 from guess_or_recall.attention.extract import Shards, extract, pool_shard
 from guess_or_recall.attention.pooling import observing, pool_heads
+from guess_or_recall.attention.triangle import packed_size
 from guess_or_recall.classifier.grid import architectures
 from guess_or_recall.classifier.samples import Sample
 from guess_or_recall.model.interface import attention_modules, blocks_of, compiled
 from guess_or_recall.model.scoring import continuations, forward_passes
+from guess_or_recall.settings.lengths import SEMANTIC_FILTERS
 
 SIZES = {  # layers, width, heads
     "70m": (6, 512, 8),
@@ -40,7 +42,7 @@ SIZES = {  # layers, width, heads
     "6.9b": (32, 4096, 32),
     "12b": (36, 5120, 40),
 }
-PREFIX, LENGTH, VOCABULARY = 32, 64, 50688
+PREFIX, LENGTH, VOCABULARY = SEMANTIC_FILTERS.prefix, SEMANTIC_FILTERS.total, 50688
 PAPER = ("2.8b", "6.9b", "12b")
 POOL, SETTINGS, SAMPLES = (
     69_000,
@@ -172,7 +174,7 @@ def measured(size: str, given: argparse.Namespace) -> dict:
 def cnn_rate(layers: int, samples: int = 4800) -> float:
     """Samples a second of the grid of eight CNNs."""
     random, n = np.random.default_rng(0), samples * 3 // 2
-    shape = (n, layers, 2080)
+    shape = (n, layers, packed_size(LENGTH))
     pooled = {p: random.random(shape, np.float32).astype(np.float16) for p in ("mean", "max")}
     labels, is_eval = (np.arange(n) % 3).astype(np.int8), np.arange(n) >= samples
     sample = Sample(pooled, labels, is_eval, 3)

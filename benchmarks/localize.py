@@ -19,11 +19,13 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
+from guess_or_recall.attention.triangle import packed_size
 from guess_or_recall.classifier.cnn import Cnn
 from guess_or_recall.classifier.grid import architectures
 from guess_or_recall.localization.delta import deltas
+from guess_or_recall.settings.lengths import SEMANTIC_FILTERS
 
-CLASSES, LENGTH, PACKED = 3, 64, 2080
+CLASSES, LENGTH = 3, SEMANTIC_FILTERS.total
 
 
 def parser() -> argparse.ArgumentParser:
@@ -69,7 +71,7 @@ def main() -> None:
     line = parser().parse_args()
     random, n = np.random.default_rng(0), line.sequences * CLASSES
     pooled = {
-        p: random.random((n, line.layers, PACKED), np.float32).astype(np.float16)
+        p: random.random((n, line.layers, packed_size(LENGTH)), np.float32).astype(np.float16)
         for p in ("mean", "max")
     }
     labels = (np.arange(n) % CLASSES).astype(np.int8)

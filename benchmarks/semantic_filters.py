@@ -19,18 +19,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
+from guess_or_recall.settings.lengths import SEMANTIC_FILTERS
 from guess_or_recall.settings.yaml import dump_yaml, read_yaml
 
 ROOT = Path(__file__).parents[1]
 BATCH = 100_000
+LENGTH = SEMANTIC_FILTERS.total
 WORDS = np.array(["the", "of", "and", "a", "in", "is", "it", "you", "he", "was", "for", "on"])
 
 
 def rows(first: int, count: int, score: float | None) -> pa.Table:
     """Rows of the data set; each score is `score`, or any below 1."""
     random = np.random.default_rng(first)
-    tokens = pa.array(random.integers(0, 4000, count * 64))
-    offsets = pa.array(np.arange(0, 64 * count + 1, 64), pa.int32())
+    tokens = pa.array(random.integers(0, 4000, count * LENGTH))
+    offsets = pa.array(np.arange(0, LENGTH * count + 1, LENGTH), pa.int32())
     words = WORDS[random.integers(0, len(WORDS), (count, 50))]
     columns = {
         "sequence_id": pa.array(np.arange(first, first + count)),
