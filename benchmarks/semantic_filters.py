@@ -82,6 +82,7 @@ def main() -> None:
     parser.add_argument("--pile", type=int, default=5_000_000, help="rows (the paper: 5,000,000)")
     parser.add_argument("--memories", type=int, default=1_800_000, help="rows of memories")
     options = parser.parse_args()
+    (ROOT / ".scratch").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=ROOT / ".scratch") as name:
         folder = Path(name)
         (folder / "filters").mkdir()
