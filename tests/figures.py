@@ -39,6 +39,7 @@ EXPRESSIONS = (
     "rouge_3 == 0",
 )
 PREFIX = 32
+NUMBERS = range(48)  # of layers, enough for every figure
 THRESHOLDS = {"delta": 5, "rho_l": 0.5, "rho_3": 0.25}
 
 
@@ -93,7 +94,7 @@ def flow_figure(classes):
 def gallery_figure(classes, layers=3):
     ids = np.arange(classes) + 101_275_048
     patterns = attention(classes, layers)
-    return attention_gallery(patterns, np.arange(classes), ids, NAMES[:classes], PREFIX)
+    return attention_gallery(patterns, np.arange(classes), ids, NAMES[:classes], PREFIX, NUMBERS)
 
 
 def tree_figure(classes):
@@ -147,7 +148,7 @@ def every_figure(classes):
         "planting": class_by_planting(labels, names, data["planted"]),
         "rouge": rouge_distribution(data["rouge_l"].to_numpy(), labels > 0, 0.5, 64),
         # the widest page, or many rows
-        "delta": delta_maps(delta(classes, 9 if classes == 2 else 3), names, PREFIX),
+        "delta": delta_maps(delta(classes, 9 if classes == 2 else 3), names, PREFIX, NUMBERS),
         "profile": delta_profile(profile(classes), names),
         "ablation": ablation_curves(ablation(classes), names, PREFIX),
         "against": delta_against_ablation(
@@ -159,7 +160,8 @@ def every_figure(classes):
 def write_localization(names):
     for folder in (paths.LOCALIZE, paths.ABLATE):
         folder.mkdir(parents=True, exist_ok=True)
-    save_file({"delta": delta(len(names))}, paths.DELTA)
+    maps = delta(len(names))
+    save_file({"delta": maps, "layers": np.arange(maps.shape[1])}, paths.DELTA)
     tables = {
         paths.PROFILE: profile(len(names)),
         paths.ABLATION: ablation(len(names)),

@@ -19,6 +19,7 @@ from guess_or_recall.attention.gallery import one_head, read_gallery
 from guess_or_recall.attention.reading import read_pooled
 from guess_or_recall.io import paths
 from guess_or_recall.io.files import existing, read_json
+from guess_or_recall.localization.profiles import layers_of_profiles
 from guess_or_recall.settings.params import Params
 from guess_or_recall.settings.section import PARAMS, read_settings
 from guess_or_recall.taxonomy.candidates import candidates
@@ -100,7 +101,8 @@ class Study:
     def profiles(self) -> pd.DataFrame:
         """Mean Δ of a sequence in each layer: a row a sequence, a column a layer."""
         values = self.table(paths.PROFILES)["delta"]
-        return pd.DataFrame(np.stack(values.to_list()), values.index)
+        columns = layers_of_profiles(self.file(paths.PROFILES))
+        return pd.DataFrame(np.stack(values.to_list()), values.index, columns)
 
     def predictions(self) -> pd.DataFrame:
         """The class of each evaluation sequence, and the one that each CNN gives it."""

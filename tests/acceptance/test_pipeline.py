@@ -100,7 +100,7 @@ def test_one_sequence(repository, monkeypatch, capsys):
     for wrong, message in (
         (("987654321",), "no sequence has the id 987654321"),
         (("a few words",), "64 are needed: a prefix of 32 and a suffix of 32"),
-        ((str(chosen), 2), "the model has the layers 0 to 1"),
+        ((str(chosen), 2), "the model has attention in the layers 0, 1"),
     ):
         with pytest.raises(UserError, match=message):
             sequence.main(*wrong)

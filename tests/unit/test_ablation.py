@@ -11,6 +11,7 @@ from guess_or_recall.errors import UserError
 from guess_or_recall.localization.ablation import ablate
 from guess_or_recall.localization.cuts import Cut, Regions, cutting, kept, plan
 from guess_or_recall.model.interface import attention_modules
+from guess_or_recall.model.layers import numbered_modules
 from guess_or_recall.model.scoring import score
 from guess_or_recall.statistics.agreement import rank_agreement
 from guess_or_recall.statistics.intervals import mean_interval
@@ -51,7 +52,7 @@ def test_attention_modules_are_found_in_order(model):
 
 
 def test_ablating_nothing_changes_nothing(model, tokens):
-    modules, whole = attention_modules(model), logits(model, tokens)
+    modules, whole = numbered_modules(model), logits(model, tokens)
     for cut in (Cut("off", ()), Cut("only-diagonal", ())):
         with cutting(model, modules, cut, REGIONS):
             close(logits(model, tokens), whole)
@@ -71,7 +72,7 @@ def test_off_equals_an_attention_block_whose_output_is_removed(model, tokens, la
         assert len(names) == 1
         for parameter in module.get_submodule(names[0]).parameters():
             parameter.data.zero_()
-    with cutting(model, attention_modules(model), Cut("off", layers), REGIONS):
+    with cutting(model, numbered_modules(model), Cut("off", layers), REGIONS):
         found = logits(model, tokens)
     close(found, logits(silent, tokens))
     assert not torch.allclose(found, logits(model, tokens), atol=0.1)
@@ -100,7 +101,7 @@ def test_a_restriction_equals_the_formula(how, tokens):
     handle = attention.o_proj.register_forward_pre_hook(lambda *_: (heads.reshape(5, LENGTH, 32),))
     expected = logits(model, tokens)
     handle.remove()
-    with cutting(model, attention_modules(model), Cut(how, (1,)), REGIONS):
+    with cutting(model, numbered_modules(model), Cut(how, (1,)), REGIONS):
         close(logits(model, tokens), expected)
     assert not torch.allclose(expected, logits(model, tokens), atol=1e-4)
 
@@ -121,7 +122,7 @@ def test_measures_are_those_of_the_score_and_of_a_full_pass(model, tokens, prefi
     np.testing.assert_allclose(np.exp(found.suffix_loss[0]), whole.generation_perplexity, rtol=1e-3)
     np.testing.assert_allclose(np.exp(found.sequence_loss[0]), whole.sequence_perplexity, rtol=1e-3)
     for row, cut in enumerate(cuts, 1):  # without what `ablate` saves in front of the cut
-        with cutting(model, attention_modules(model), cut, regions):
+        with cutting(model, numbered_modules(model), cut, regions):
             all_logits = logits(model, tokens)[:, :-1]
         losses = torch.nn.functional.cross_entropy(
             all_logits.flatten(0, 1), tokens[:, 1:].flatten(), reduction="none"
@@ -177,7 +178,7 @@ def test_kept_cells_by_hand():
 
 
 def test_plan_lists_every_window_and_as_many_random_layers():
-    found = plan({"off": [1, 3, 9], "only-diagonal": [1]}, 8, 5, seed=1)
+    found = plan({"off": [1, 3, 9], "only-diagonal": [1]}, list(range(8)), 5, seed=1)
     assert [cut.layers for cut in found[:8]] == [(i,) for i in range(8)]
     windows = [cut for cut in found if len(cut.layers) == 3 and not cut.drawn]
     assert [cut.name for cut in windows] == ["0-2", "1-3", "2-4", "3-5", "4-6", "5-7"]
@@ -187,8 +188,12 @@ def test_plan_lists_every_window_and_as_many_random_layers():
         assert len(set(cut.layers)) == 3
         assert cut.name == "+".join(map(str, cut.layers))
     assert [cut.how for cut in found[-8:]] == ["only-diagonal"] * 8
-    assert plan({"off": [3]}, 8, 5, seed=1) == plan({"off": [3]}, 8, 5, seed=1)
-    assert plan({"off": [3]}, 8, 5, seed=1) != plan({"off": [3]}, 8, 5, seed=2)
+    assert plan({"off": [3]}, list(range(8)), 5, seed=1) == plan(
+        {"off": [3]}, list(range(8)), 5, seed=1
+    )
+    assert plan({"off": [3]}, list(range(8)), 5, seed=1) != plan(
+        {"off": [3]}, list(range(8)), 5, seed=2
+    )
 
 
 def test_agreement_of_equal_and_of_opposite_profiles():

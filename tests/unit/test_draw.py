@@ -56,8 +56,8 @@ def test_the_pictures_are_those_of_the_store(study, monkeypatch):
     maps = load_file("data/localize/delta.safetensors")["delta"]
     table = pd.read_csv("data/localize/profile.csv")
     expected = {
-        "small_attention_gallery": attention_gallery(mean, own, ids, CLASSES, 32),
-        "small_delta_maps": delta_maps(maps, CLASSES, 32),
+        "small_attention_gallery": attention_gallery(mean, own, ids, CLASSES, 32, range(LAYERS)),
+        "small_delta_maps": delta_maps(maps, CLASSES, 32, range(LAYERS)),
         "small_delta_profile": delta_profile(table, CLASSES),
     }
     with matplotlib.rc_context(STYLE):
@@ -80,7 +80,8 @@ def test_delta_and_one_sequence_are_those_of_the_store(study):
         found = deltas(cnns, pooled, said.label, "guided", 32, quiet=True)
         mean = unpack(torch.from_numpy(pooled["mean"][0]).float()).numpy()
         words = [str(token) for token in said.tokens[0]]
-        figure = sequence_figure(mean, found.maps[said.label[0]], words, 32, 1, "one")
+        maps, numbers = found.maps[said.label[0]], range(LAYERS)
+        figure = sequence_figure(mean, maps, words, 32, 1, "one", numbers)
         images = [image.get_array() for axes in figure.axes for image in axes.images]
         both.append((found.maps, found.profiles, *images))
     assert both[0][0].max() > 0 and len(both[0]) == 2 + 2 * (1 + LAYERS)

@@ -195,6 +195,7 @@ def test_stage(model, tmp_path, monkeypatch, prefix, suffix):
         "bytes_per_sequence": round(size / 16, 1),
         "layers": 2,
         "heads": 4,
+        "attention_layers": [0, 1],
         "computed_wider": 0,
         "least_row_sum": 1.0,
     }

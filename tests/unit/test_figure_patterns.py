@@ -12,7 +12,17 @@ from guess_or_recall.report.ablation import ablation_curves, delta_against_ablat
 from guess_or_recall.report.delta import delta_maps
 from guess_or_recall.report.gallery import attention_gallery, shown_layers, shown_rows
 from guess_or_recall.report.sequence import sequence_figure, shown
-from tests.figures import NAMES, PREFIX, ablation, agreement, attention, delta, profile, texts
+from tests.figures import (
+    NAMES,
+    NUMBERS,
+    PREFIX,
+    ablation,
+    agreement,
+    attention,
+    delta,
+    profile,
+    texts,
+)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +48,7 @@ def test_shown_rows_are_even_and_grouped():
 @pytest.mark.parametrize("layers", [2, 8, 36])
 def test_gallery_shows_the_mean_over_heads(layers):
     patterns, ids = attention(3, layers, heads=3), np.array([50, 60, 70])
-    figure = attention_gallery(patterns, np.array([2, 0, 2]), ids, NAMES[:3], PREFIX)
+    figure = attention_gallery(patterns, np.array([2, 0, 2]), ids, NAMES[:3], PREFIX, NUMBERS)
     found = texts(figure)
     assert [t for t in found if "#" in t] == ["non-memorized #60", "recall #50", "recall #70"]
     columns = shown_layers(layers)
@@ -60,9 +70,11 @@ def test_patterns_of_any_lengths_are_parted_behind_the_prefix(prefix, length):
     ids, names = np.arange(2), NAMES[:2]
     tokens = [str(place) for place in range(length)]
     figures = (
-        attention_gallery(patterns, ids, ids, names, prefix),
-        delta_maps(patterns[:, :, 0], names, prefix),
-        sequence_figure(patterns[0, :, 0], patterns[1, :, 0], tokens, prefix, 0, "one"),
+        attention_gallery(patterns, ids, ids, names, prefix, NUMBERS),
+        delta_maps(patterns[:, :, 0], names, prefix, NUMBERS),
+        sequence_figure(
+            patterns[0, :, 0], patterns[1, :, 0], tokens, prefix, 0, "one", range(len(patterns[0]))
+        ),
     )
     border, end = prefix - 0.5, length - 0.5
     expected = [[-0.5, border], [border, border], [border, end]]
@@ -87,7 +99,7 @@ def test_the_extractable_share_is_named_by_the_prefix():
 def test_every_layer_has_its_map(layers, columns):
     """Rows of layers under one another, each with its classes, normalised by the layer's top."""
     values = delta(3, layers)
-    figure = delta_maps(values, NAMES[:3], PREFIX)
+    figure = delta_maps(values, NAMES[:3], PREFIX, NUMBERS)
     panels = [axes for axes in figure.axes if axes.images and axes.get_xlim()[1] > 60]
     titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
     assert titles == [f"layer {layer}" for layer in range(layers)]
@@ -102,7 +114,8 @@ def test_every_layer_has_its_map(layers, columns):
 def test_a_layer_without_delta_is_dark():
     values = delta(2, 3)
     values[:, 1] = 0
-    drawn = [axes.images[0].get_array() for axes in delta_maps(values, NAMES[:2], PREFIX).axes[:6]]
+    figure = delta_maps(values, NAMES[:2], PREFIX, NUMBERS)
+    drawn = [axes.images[0].get_array() for axes in figure.axes[:6]]
     assert not drawn[1].any() and not drawn[4].any()
     assert max(drawn[0].max(), drawn[3].max()) == 1
 
@@ -135,7 +148,7 @@ def test_agreement_is_written_with_its_interval():
 def test_one_sequence_has_its_tokens_on_both_axes(tmp_path):
     tokens = [f"t{i}" for i in range(61)] + ["\n    ", "日本", "a long token"]
     patterns = attention(1, 3)[0].mean(1).astype(np.float32)
-    figure = sequence_figure(patterns, delta(1, 3)[0], tokens, PREFIX, 1, "7: recall")
+    figure = sequence_figure(patterns, delta(1, 3)[0], tokens, PREFIX, 1, "7: recall", range(3))
     axes = figure.axes[0]
     for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
         assert [label.get_text() for label in labels] == [shown(token) for token in tokens]

@@ -21,7 +21,7 @@ from guess_or_recall.attention.triangle import unpack
 from guess_or_recall.errors import UserError, say_once
 from guess_or_recall.io.files import read_json
 from guess_or_recall.localization.cuts import Cut, Regions, cutting
-from guess_or_recall.model.interface import attention_modules
+from guess_or_recall.model.layers import numbered_modules
 from guess_or_recall.model.training import new_model
 
 LENGTH = 12
@@ -78,7 +78,7 @@ def test_a_cut_in_float16_does_not_leak_either():
     with torch.no_grad():
         whole = half(tokens, use_cache=False).logits  # fused attention has no mask to leak past
         nothing = Cut("all-but-diagonal", (0, 1)), Regions(prefix=6, near=-1)
-        with cutting(half, attention_modules(half), *nothing):
+        with cutting(half, numbered_modules(half), *nothing):
             cut = half(tokens, use_cache=False).logits
     torch.testing.assert_close(cut, whole, rtol=0, atol=2e-4)
 

@@ -23,7 +23,7 @@ from guess_or_recall.attention.pooling import full_attention
 from guess_or_recall.errors import UserError, say_once
 from guess_or_recall.io.files import content_hash, write_json
 from guess_or_recall.localization.cuts import Cut, Regions, cutting
-from guess_or_recall.model.interface import attention_modules
+from guess_or_recall.model.layers import numbered_modules
 from guess_or_recall.model.load import load_folder, load_model
 from guess_or_recall.model.pointer import describe
 from guess_or_recall.model.scoring import score
@@ -277,12 +277,12 @@ def test_models_that_the_field_uses(name, tmp_path):
     with torch.no_grad():
         whole = model(tokens, use_cache=False).logits
         nothing = Cut("all-but-diagonal", (0, 1)), Regions(prefix=12, near=-1)
-        with cutting(model, attention_modules(model), *nothing):
+        with cutting(model, numbered_modules(model), *nothing):
             torch.testing.assert_close(model(tokens, use_cache=False).logits, whole)
         model.set_attn_implementation("eager") if name == "opt" else None
         patterns = model(tokens, output_attentions=True, use_cache=False).attentions
     assert torch.equal(found, torch.stack(patterns, 1).half())
-    with torch.no_grad(), cutting(model, attention_modules(model), Cut("off", (1,)), nothing[1]):
+    with torch.no_grad(), cutting(model, numbered_modules(model), Cut("off", (1,)), nothing[1]):
         assert not torch.allclose(model(tokens, use_cache=False).logits, whole, atol=1e-3)
 
 

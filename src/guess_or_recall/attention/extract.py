@@ -11,7 +11,7 @@ from tqdm import tqdm
 from transformers import PreTrainedModel
 
 from guess_or_recall.attention.gallery import write_gallery
-from guess_or_recall.attention.hdf5 import key_of
+from guess_or_recall.attention.hdf5 import UnavailableError, key_of
 from guess_or_recall.attention.pooling import (
     WIDER,
     Observe,
@@ -158,11 +158,17 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def finished(file: ShardFile, sequence_ids: Int64[np.ndarray, " n"], key: str) -> bool:
-    """Whether a shard is there, whole; one that does not pass its check is made again."""
+    """Whether a shard is there, whole; one that does not pass its check is made again.
+
+    Raises:
+        UserError: it cannot be read now, such as where another program has locked it.
+    """
     if not file.path.exists():
         return False
     try:
         check_shard(file.path, key, sequence_ids)
+    except UnavailableError:
+        raise
     except UserError as error:
         tqdm.write(f"made again: {error}")
         return False

@@ -6,6 +6,8 @@ Every file says in its attributes what it was made from; every block of values h
 
 import hashlib
 import json
+import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,8 +40,34 @@ def opened(path: Path, way_out: str = WAY_OUT) -> Iterator[h5py.File]:
         with h5py.File(path, "r") as file:
             yield file
     except (OSError, KeyError, RuntimeError) as error:
-        cause = str(error.args[0]) if error.args else type(error).__name__
+        cause = str(error.args[-1]) if error.args else type(error).__name__
+        if said := what_the_system_says(cause):
+            raise UnavailableError(f"{path} {said}") from None
         raise UserError(f"{path} is truncated or corrupt ({cause}): {way_out}") from None
+
+
+class UnavailableError(UserError):
+    """A file that cannot be read now, of which nothing says that it is damaged."""
+
+
+def what_the_system_says(cause: str) -> str | None:
+    """Why the system does not let HDF5 read a file; None where HDF5 itself does not understand it.
+
+    Args:
+        cause: HDF5's message, which ends in the system's number and words where it has any.
+    """
+    if "unable to lock file" in cause:
+        return (
+            f"is locked by another program, or its file system has no locks ({cause}): wait until "
+            "that program has ended, or set HDF5_USE_FILE_LOCKING=FALSE where nothing writes the "
+            "file. It is not damaged"
+        )
+    if number := re.search(r"errno = (\d+)", cause):
+        return (
+            f"cannot be read now ({os.strerror(int(number[1]))}): that is no damage; mend the "
+            "file's rights, the disk or the network, and run it again"
+        )
+    return None
 
 
 def dataset(file: h5py.File, name: str) -> h5py.Dataset:

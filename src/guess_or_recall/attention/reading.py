@@ -1,5 +1,6 @@
 """Pooled attention patterns of any sequences, from a folder of shards or from a subset."""
 
+import json
 from pathlib import Path
 
 import h5py
@@ -31,6 +32,25 @@ def read_pooled(
     if pooling not in POOLINGS:
         raise UserError(f"pooling '{pooling}' is unknown: choose one of {', '.join(POOLINGS)}")
     return (read_file if store.is_file() else read_shards)(store, sequence_ids, pooling)
+
+
+def layers_of(store: Path) -> list[int]:
+    """The model's own numbers of the layers that are stored; those without attention are not.
+
+    Args:
+        store: a folder of shards, the file of a subset, or a gallery.
+    """
+    if store.is_dir():
+        provenance = read_json(store / "provenance.json")
+        return provenance.get("attention_layers") or list(range(provenance["layers"]))
+    with opened(store) as file:
+        if "provenance" in file.attrs:  # of a subset
+            said = json.loads(np.asarray(file.attrs["provenance"]).tobytes())
+            numbers = said.get("attention_layers", [])
+        else:
+            numbers = np.asarray(file.attrs.get("attention_layers", [])).tolist()
+        name = "attention" if "attention" in file else "mean"
+        return numbers or list(range(dataset(file, name).shape[1]))
 
 
 def read_file(

@@ -53,7 +53,7 @@ def working(settings: AttentionSettings, shared: bool = False) -> Iterator[Work]
         yield Work(model, ids, tokens, gallery, batch, provenance, folder)
 
 
-def provenance_of(settings: AttentionSettings, studied: Studied) -> dict[str, str | int]:
+def provenance_of(settings: AttentionSettings, studied: Studied) -> dict:
     """Everything that the attention depends on, as attributes of every file."""
     model = read_json(MODEL_POINTER)
     inputs = [studied.sequence_ids, studied.tokens, studied.gallery]
@@ -63,6 +63,7 @@ def provenance_of(settings: AttentionSettings, studied: Studied) -> dict[str, st
         "model": model.get("name") or model["path"],
         **({"commit": model["commit"]} if model.get("commit") else {}),
         **identity(model),
+        **{name: model[name] for name in ("attention_layers",) if name in model},
         "inputs": hashlib.sha256(b"".join(array.tobytes() for array in inputs)).hexdigest(),
         "batch": settings.attention.batch,
         "shard": settings.attention.shard,

@@ -25,6 +25,7 @@ from guess_or_recall.commands._options import Out
 from guess_or_recall.corpus.tokenizer import load_tokenizer
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.paths import MODEL, RESULTS
+from guess_or_recall.model.layers import numbered_modules
 from guess_or_recall.model.load import load_model
 from guess_or_recall.report.sequence import sequence_figure
 from guess_or_recall.report.style import save
@@ -49,21 +50,23 @@ def main(
     tokenizer = load_tokenizer(tokenizer_folder())
     subject = look_up(sequence, tokenizer, params.sequences, params.sequences.special_tokens)
     model = load_model(MODEL)
-    require_layer(layer, model.config.get_text_config().num_hidden_layers)
+    layers = list(numbered_modules(model))
+    require_layer(layer, layers)
     examination = examine(subject, model, tokenizer, params)
     describe(subject.name, examination, params)
     delta, words, prefix = examination.delta, examination.words, params.sequences.prefix
-    drawn = int(delta.mean((1, 2)).argmax()) if layer is None else layer
+    drawn = layers[int(delta.mean((1, 2)).argmax())] if layer is None else layer
     title = f"{subject.name}: {examination.tree.classes[examination.label]}"
-    figure = sequence_figure(examination.attention, delta, words, prefix, drawn, title)
+    figure = sequence_figure(examination.attention, delta, words, prefix, drawn, title, layers)
     save(figure, out, f"sequence_{subject.name}")
     print(f"{out}/sequence_{subject.name}.png and .pdf")
 
 
-def require_layer(layer: int | None, layers: int) -> None:
-    """Raise UserError where the model has no such layer."""
-    if layer is not None and not 0 <= layer < layers:
-        raise UserError(f"--layer {layer}: the model has the layers 0 to {layers - 1}")
+def require_layer(layer: int | None, layers: list[int]) -> None:
+    """Raise UserError where the model has no such layer, or one without attention."""
+    if layer is not None and layer not in layers:
+        numbers = ", ".join(map(str, layers))
+        raise UserError(f"--layer {layer}: the model has attention in the layers {numbers}")
 
 
 def describe(name: str, examination: Examination, params: Params) -> None:

@@ -1,5 +1,6 @@
 """Scratch folders, in which long stages keep finished work through any kill, and locks."""
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -11,6 +12,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import content_hash
 from guess_or_recall.settings.yaml import read_yaml
 
@@ -90,13 +92,26 @@ def locked(path: Path, shared: bool = False) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:
         with open(path, "a+") as lock:  # NFS shares no lock of a file open to write alone
-            fcntl.flock(lock, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+            lock_file(lock.fileno(), path, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
             if not stands_at(path, lock.fileno()):
                 continue  # who held it has removed it meanwhile: others would lock a new file
             yield
             if not shared:
                 path.unlink()  # while it is held: nobody else's file, put there later, is removed
             return
+
+
+def lock_file(descriptor: int, path: Path, kind: int) -> None:
+    """Lock an open file, or wait for it; UserError where its file system has no locks."""
+    try:
+        fcntl.flock(descriptor, kind)
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+            raise
+        raise UserError(
+            f"{path} cannot be locked ({error.strerror}): its file system has no locks; set "
+            "GUESS_OR_RECALL_SCRATCH to a folder on one that has"
+        ) from None
 
 
 def stands_at(path: Path, descriptor: int) -> bool:

@@ -17,7 +17,8 @@ from transformers import PreTrainedModel
 
 from guess_or_recall.errors import UserError
 from guess_or_recall.localization.cuts import Cut, Regions, cutting
-from guess_or_recall.model.interface import attention_modules, blocks_of, forwards_replaced
+from guess_or_recall.model.interface import blocks_of, forwards_replaced
+from guess_or_recall.model.layers import numbered_modules
 from guess_or_recall.model.scoring import teacher_forced
 
 
@@ -49,8 +50,9 @@ def ablate(
     Raises:
         UserError: the attention cannot be cut, or the whole model gives NaN.
     """
-    modules = attention_modules(model)
-    blocks = blocks_of(model, modules)
+    modules = numbered_modules(model)
+    blocks = blocks_of(model, list(modules.values()))
+    place = {number: index for index, number in enumerate(modules)}
     shape = len(cuts) + 1, len(tokens)
     outcomes = Outcomes(np.empty(shape, bool), *(np.empty(shape) for _ in range(3)))
     sequences = torch.from_numpy(tokens.astype(np.int64))
@@ -62,7 +64,7 @@ def ablate(
                 fill_in(outcomes, (0, rows), measured(model, part, regions.prefix))
             bar.update(len(part))
             for row, cut in enumerate(cuts, 1):
-                in_front = blocks[: min(cut.layers)]
+                in_front = blocks[: place[min(cut.layers)]]
                 with cutting(model, modules, cut, regions), replayed(in_front, outputs):
                     fill_in(outcomes, (row, rows), measured(model, part, regions.prefix))
                 bar.update(len(part))

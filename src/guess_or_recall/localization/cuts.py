@@ -17,7 +17,7 @@ from guess_or_recall.settings.ablate import How
 
 @dataclass(frozen=True)
 class Cut:
-    """How attention is cut, and in which layers: consecutive ones, or ones drawn at random."""
+    """How attention is cut, and in which layers: neighbours, or ones drawn at random."""
 
     how: str
     layers: tuple[int, ...]
@@ -26,9 +26,10 @@ class Cut:
     @property
     def name(self) -> str:
         """Name of the layers, such as 3, 2-4 or 0+5+7."""
-        if self.drawn or len(self.layers) < 2:
+        first, last = self.layers[:1], self.layers[-1:]
+        if self.drawn or first == last or last[0] - first[0] >= len(self.layers):
             return "+".join(map(str, self.layers))
-        return f"{self.layers[0]}-{self.layers[-1]}"
+        return f"{first[0]}-{last[0]}"
 
 
 class Regions(NamedTuple):
@@ -38,25 +39,26 @@ class Regions(NamedTuple):
     near: int  # distance between query and key up to which a cell belongs to the diagonal
 
 
-def plan(cuts: Mapping[How, list[int]], layers: int, draws: int, seed: int) -> list[Cut]:
+def plan(cuts: Mapping[How, list[int]], layers: list[int], draws: int, seed: int) -> list[Cut]:
     """List the cuts: every window of layers, and as controls as many layers drawn at random.
 
     Args:
         cuts: how to cut -> numbers of layers in a row.
-        layers: of the model; a wider window is left out.
+        layers: numbers of those that have attention; a wider window is left out.
         draws: random sets of layers for each window of more than one. (For one layer, the other
             layers are the control.)
         seed: of the random sets.
     """
     planned = []
     for how, widths in cuts.items():
-        for width in (width for width in widths if width <= layers):
-            starts = range(layers - width + 1)
-            planned += [Cut(how, tuple(range(start, start + width))) for start in starts]
-            if 1 < width < layers:
+        for width in (width for width in widths if width <= len(layers)):
+            starts = range(len(layers) - width + 1)
+            planned += [Cut(how, tuple(layers[start : start + width])) for start in starts]
+            if 1 < width < len(layers):
                 random = np.random.default_rng((seed, width))
-                sets = [random.choice(layers, width, replace=False) for _ in range(draws)]
-                planned += [Cut(how, tuple(sorted(drawn.tolist())), drawn=True) for drawn in sets]
+                sets = [random.choice(len(layers), width, replace=False) for _ in range(draws)]
+                drawn = [[layers[place] for place in sorted(places.tolist())] for places in sets]
+                planned += [Cut(how, tuple(numbers), drawn=True) for numbers in drawn]
     return planned
 
 
@@ -82,9 +84,11 @@ def kept(how: str, length: int, regions: Regions) -> Bool[Tensor, "query key"]:
 
 @contextmanager
 def cutting(
-    model: PreTrainedModel, modules: list[nn.Module], cut: Cut, regions: Regions
+    model: PreTrainedModel, modules: Mapping[int, nn.Module], cut: Cut, regions: Regions
 ) -> Iterator[None]:
     """Cut the attention of some layers in the block of this context.
+
+    `modules` has the attention module of each layer by its number.
 
     `off` takes the whole output of the attention block, the bias of its projection too. The other
     cuts take cells from the patterns after the softmax: what is left is not scaled up.

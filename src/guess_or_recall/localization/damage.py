@@ -149,10 +149,11 @@ def class_summary(table: pd.DataFrame) -> dict[str, float]:
     """One class: the model whole, and without each layer's attention in turn."""
     whole = table[table["how"] == "whole"].iloc[0]
     silenced = table[(table["how"] == "off") & (table["width"] == 1)].reset_index(drop=True)
+    worst = silenced["suffix_perplexity"].idxmax()
     return {
         "extractable": float(whole["extractable"]),
         "suffix_perplexity": float(whole["suffix_perplexity"]),
         "mean_extractable_without_a_layer": float(silenced["extractable"].mean()),
-        "worst_layer": int(silenced["suffix_perplexity"].idxmax()),
+        "worst_layer": int(silenced.loc[worst, "layers"]),
         "suffix_perplexity_without_it": float(silenced["suffix_perplexity"].max()),
     }

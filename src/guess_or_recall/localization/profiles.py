@@ -3,6 +3,7 @@
 # pandas' stubs take a selected table or column for any of five types
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from jaxtyping import Float, Int8, Int64
 
 from guess_or_recall.io.schemas import profiles as profiles_schema
 from guess_or_recall.io.schemas import select
-from guess_or_recall.io.tables import read_table, token_matrix
+from guess_or_recall.io.tables import read_schema, read_table, token_matrix
 from guess_or_recall.statistics.intervals import mean_interval
 
 
@@ -20,16 +21,21 @@ def sequence_profiles(
     profiles: Float[np.ndarray, "cnns n layers"],
     sequence_ids: Int64[np.ndarray, " n"],
     labels: Int8[np.ndarray, " n"],
+    layers: list[int],
 ) -> pa.Table:
-    """Mean Δ over positions and CNNs: a row a sequence, a list of layers."""
+    """Mean Δ over positions and CNNs: a row a sequence, a list of layers.
+
+    The metadata of the table has the model's own numbers of the layers.
+    """
     means = profiles.mean(0)
-    return pa.table(
+    table = pa.table(
         {
             "sequence_id": pa.array(sequence_ids),
             "label": pa.array(labels),
             "delta": pa.FixedSizeListArray.from_arrays(pa.array(means.ravel()), means.shape[1]),
         }
     )
+    return table.replace_schema_metadata({"layers": json.dumps(layers)})
 
 
 def class_profiles(
@@ -38,6 +44,7 @@ def class_profiles(
     classes: list[str],
     resamples: int,
     seed: int,
+    layers: list[int],
 ) -> pd.DataFrame:
     """Mean Δ of each class that has sequences, and layer, with 95% intervals over sequences.
 
@@ -47,6 +54,7 @@ def class_profiles(
         classes: names.
         resamples: of the sequences of a class.
         seed: of the resamples.
+        layers: the model's own numbers of those that the profiles are of.
     """
     means = profiles.mean(0).astype(np.float64)
     tables = []
@@ -56,7 +64,7 @@ def class_profiles(
             continue
         low, high = mean_interval(members, resamples, seed)
         columns = {"delta": members.mean(0), "low": low, "high": high}
-        tables.append(pd.DataFrame({"class": name, "layer": np.arange(len(low)), **columns}))
+        tables.append(pd.DataFrame({"class": name, "layer": layers, **columns}))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -90,3 +98,10 @@ def read_profiles(path: Path, layers: int) -> dict[int, Float[np.ndarray, "n lay
     table = read_table(path, select(profiles_schema(layers), "label", "delta"))
     labels, means = table["label"].to_numpy(), token_matrix(table["delta"]).astype(np.float64)
     return {int(label): means[labels == label] for label in np.unique(labels)}
+
+
+def layers_of_profiles(path: Path) -> list[int]:
+    """The model's own numbers of the layers in the table of `sequence_profiles`."""
+    schema = read_schema(path)
+    numbered = (schema.metadata or {}).get(b"layers")
+    return json.loads(numbered) if numbered else list(range(schema.field("delta").type.list_size))

@@ -17,6 +17,12 @@ def layer_numbers(model: PreTrainedModel, modules: list[nn.Module]) -> list[int]
     return [int(path.rsplit(".", 1)[1]) for path in block_paths(model, modules)]
 
 
+def numbered_modules(model: PreTrainedModel) -> dict[int, nn.Module]:
+    """The attention module of each layer that has one, by the layer's number."""
+    modules = attention_modules(model)
+    return dict(zip(layer_numbers(model, modules), modules, strict=True))
+
+
 def attention_layers(config: PretrainedConfig, named: str) -> list[int]:
     """The layers that have attention, of a model without its weights.
 

@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 from guess_or_recall.attention.extract import pool_shard
 from guess_or_recall.attention.pooling import observing, pool_heads
 from guess_or_recall.model.batches import sequences_at_once
+from guess_or_recall.model.interface import attention_modules
 from guess_or_recall.model.scoring import continuations, forward_passes
 from guess_or_recall.settings.lengths import Lengths
 
@@ -60,7 +61,7 @@ def calibrate(model: PreTrainedModel, lengths: Lengths, batch: int | str, few: i
     text, twice = model.config.get_text_config(), 2 * at_once
     tokens = np.random.default_rng(0).integers(0, text.vocab_size, (twice, lengths.total), np.int32)
     prefix, starts = lengths.prefix, torch.full((at_once,), lengths.prefix)
-    layers = text.num_hidden_layers
+    layers = len(attention_modules(model))
     with torch.inference_mode(), observing(model, pool_heads) as look, tqdm(disable=True) as bar:
         extraction = lambda: pool_shard(model, look, tokens, layers, at_once, bar)  # noqa: E731
         attention = rate(extraction, twice, device)

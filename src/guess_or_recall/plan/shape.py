@@ -14,13 +14,14 @@ from transformers import (
 
 from guess_or_recall.errors import UserError, first_line
 from guess_or_recall.model.hub import snapshot
+from guess_or_recall.model.layers import attention_layers
 from guess_or_recall.settings.params import Params
 
 
 class Shape(NamedTuple):
     """What sizes depend on."""
 
-    layers: int
+    layers: int  # that have attention
     heads: int
     parameters: int
 
@@ -59,7 +60,8 @@ def shape_of(config: PretrainedConfig) -> Shape:
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)
     text = config.get_text_config()
-    return Shape(text.num_hidden_layers, text.num_attention_heads, model.num_parameters())
+    layers = attention_layers(config, "model")
+    return Shape(len(layers), text.num_attention_heads, model.num_parameters())
 
 
 def random_model(

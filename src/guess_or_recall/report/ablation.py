@@ -3,6 +3,7 @@
 # pandas' stubs take a selected table or column for any of five types
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -59,6 +60,11 @@ def ablation_curves(table: pd.DataFrame, classes: Sequence[str], prefix: int) ->
     return figure
 
 
+def first_layer(layers: str) -> int:
+    """The first of some layers, as `localization.cuts.Cut.name` writes them."""
+    return int(re.split(r"[-+]", layers)[0])
+
+
 def plain_log(axes: Axes) -> None:
     """A logarithmic axis of perplexities, with plain numbers."""
     axes.set_yscale("log")
@@ -81,7 +87,7 @@ def draw_class(axes: Axes, table: pd.DataFrame, value: str, color: str, marker: 
     windows = cut[~cut["drawn"]].reset_index(drop=True)
     spread = [windows[value] - windows[f"{value}_low"], windows[f"{value}_high"] - windows[value]]
     axes.errorbar(
-        windows.index,
+        windows["layers"].map(first_layer),
         windows[value],
         yerr=[side.clip(0) for side in spread],
         fmt=f"{marker}-",
@@ -120,11 +126,12 @@ def delta_against_ablation(
     for axes, name, color in zip(panels.ravel(), classes, class_colors(classes), strict=False):
         delta = profile[profile["class"] == name].set_index("layer")["delta"]
         cuts = table[table["class"] == name]
-        off = cuts[(cuts["how"] == "off") & (cuts["width"] == 1)].reset_index(drop=True)
+        off = cuts[(cuts["how"] == "off") & (cuts["width"] == 1)]
+        off = off.set_index(off["layers"].map(first_layer)).loc[delta.index]
         whole = float(cuts.loc[cuts["how"] == "whole", "suffix_perplexity"].iloc[0])
         cost = np.log(off["suffix_perplexity"] / whole)
         axes.plot(delta, cost, "o", color=color, ms=4)
-        for layer, (x, y) in enumerate(zip(delta, cost, strict=True)):
+        for layer, x, y in zip(delta.index, delta, cost, strict=True):
             axes.annotate(str(layer), (x, y), (3, 2), textcoords="offset points", fontsize=8)
         title = f"{wrapped(name, 26)}\n{correlation_text(agreement, name)}"
         axes.set(title=title, xlabel="mean Δ of the layer")

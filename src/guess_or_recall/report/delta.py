@@ -28,7 +28,10 @@ AROUND = 1.3  # inches beside the maps
 
 @STYLED
 def delta_maps(
-    delta: Float[np.ndarray, "classes layers query key"], classes: Sequence[str], prefix: int
+    delta: Float[np.ndarray, "classes layers query key"],
+    classes: Sequence[str],
+    prefix: int,
+    numbers: Sequence[int],
 ) -> Figure:
     """Draw Δ of every layer and class; 1 is the highest value of a layer over its classes.
 
@@ -36,6 +39,7 @@ def delta_maps(
         delta: see `localization.delta.deltas`; a class whose maps are NaN is left out.
         classes: names.
         prefix: tokens of the prefix.
+        numbers: the model's own, of the layers.
     """
     layers = delta.shape[1]
     blocks = -(-layers // COLUMNS)  # of layers, under one another
@@ -56,7 +60,7 @@ def delta_maps(
             continue
         image = draw_pattern(axes, shares[label, layer], prefix, "magma", PowerNorm(0.5, 0, 1), 0.6)
         if line == 0:
-            axes.set_title(f"layer {layer}")
+            axes.set_title(f"layer {numbers[layer]}")
         if column == 0:
             axes.set_ylabel(wrapped(classes[label], 14), fontsize=8)
             axes.spines["left"].set(color=class_colors(classes)[label], linewidth=3)

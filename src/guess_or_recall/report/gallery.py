@@ -34,6 +34,7 @@ def attention_gallery(
     sequence_ids: Int[np.ndarray, " g"],
     classes: Sequence[str],
     prefix: int,
+    numbers: Sequence[int],
 ) -> Figure:
     """Show head-averaged attention patterns: a row for each sequence, a column for each layer.
 
@@ -43,6 +44,7 @@ def attention_gallery(
         sequence_ids: their ids.
         classes: names, in the order of the labels.
         prefix: tokens of the prefix.
+        numbers: the model's own, of the layers.
 
     The colour scale is logarithmic from 0.001 to 1; white lines part prefix and suffix.
     """
@@ -60,7 +62,7 @@ def attention_gallery(
         axes_row[0].set_ylabel(f"{name}\n#{sequence_ids[row]}", fontsize=8)
         axes_row[0].spines["left"].set(color=color, linewidth=3)
     for layer, axes in zip(layers, panels[0], strict=True):
-        axes.set_title(f"layer {layer}")
+        axes.set_title(f"layer {numbers[layer]}")
     name_positions(figure)
     assert image is not None
     bar = figure.colorbar(image, ax=panels, aspect=12 * len(rows), extend="min", pad=0.02)

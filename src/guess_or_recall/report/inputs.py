@@ -14,6 +14,7 @@ from jaxtyping import Float, Int, Int8
 from safetensors.numpy import load_file
 
 from guess_or_recall.attention.gallery import read_gallery
+from guess_or_recall.attention.reading import layers_of
 from guess_or_recall.errors import UserError
 from guess_or_recall.io import paths
 from guess_or_recall.io.files import existing
@@ -29,6 +30,7 @@ class Localization(NamedTuple):
 
     maps: Float[np.ndarray, "classes layers query key"]
     profile: pd.DataFrame  # a row a class and layer, with its interval
+    layers: list[int]  # the model's own numbers
 
 
 class Gallery(NamedTuple):
@@ -37,6 +39,7 @@ class Gallery(NamedTuple):
     sequence_ids: Int[np.ndarray, " g"]
     labels: Int8[np.ndarray, " g"]
     attention: Float[np.ndarray, "g layers heads query key"]
+    layers: list[int]  # the model's own numbers
 
 
 @dataclass(frozen=True)
@@ -84,9 +87,8 @@ class Inputs:
         """The gallery, in the current classes; UserError where a sequence of it is not studied."""
         sequence_ids, attention, _ = read_gallery(paths.GALLERY)
         studied = self.sequences["sequence_id"].to_numpy()
-        return Gallery(
-            sequence_ids, labels_of(sequence_ids, studied, self.current.labels), attention
-        )
+        labels = labels_of(sequence_ids, studied, self.current.labels)
+        return Gallery(sequence_ids, labels, attention, layers_of(paths.GALLERY))
 
     @cached_property
     def history(self) -> pd.DataFrame:
@@ -102,7 +104,8 @@ class Inputs:
     def localization(self) -> Localization:
         """Δ of each class."""
         profile = self.of_current_classes(paths.PROFILE)
-        return Localization(load_file(existing(paths.DELTA))["delta"], profile)
+        tensors = load_file(existing(paths.DELTA))
+        return Localization(tensors["delta"], profile, tensors["layers"].tolist())
 
     @cached_property
     def ablation(self) -> pd.DataFrame:

@@ -25,6 +25,7 @@ def sequence_figure(
     prefix: int,
     layer: int,
     title: str,
+    numbers: Sequence[int],
 ) -> Figure:
     """Draw the attention of one sequence in grey, and over it, in orange, its own Δ.
 
@@ -35,15 +36,17 @@ def sequence_figure(
         prefix: how many of them are the prefix.
         layer: the one that is drawn large, with its tokens; all are drawn small below.
         title: one line or more.
+        numbers: the model's own, of the layers.
     """
     layers, length = len(attention), len(tokens)
+    place = list(numbers).index(layer)
     rows = -(-layers // STRIP)
     large = TOKEN * length
     figure = new_figure(large + 1.5 + 1.1 * rows, large + 1.2)
     grid = figure.add_gridspec(rows + 1, STRIP, height_ratios=[large, *[0.95] * rows])
     axes = figure.add_subplot(grid[0, :])
     strength = PowerNorm(0.5, 0, float(delta.max()) or 1)
-    draw_overlay(axes, attention[layer], delta[layer], strength, prefix)
+    draw_overlay(axes, attention[place], delta[place], strength, prefix)
     names = [shown(token) for token in tokens]
     axes.set_xticks(range(length), names, rotation=90, fontsize=6.5, family="DejaVu Sans Mono")
     axes.set_yticks(range(length), names, fontsize=6.5, family="DejaVu Sans Mono")
@@ -51,7 +54,7 @@ def sequence_figure(
     for index in range(layers):
         small = figure.add_subplot(grid[1 + index // STRIP, index % STRIP])
         draw_overlay(small, attention[index], delta[index], strength, prefix)
-        small.set_title(f"layer {index}", fontsize=8)
+        small.set_title(f"layer {numbers[index]}", fontsize=8)
         small.set(xticks=[], yticks=[])
     return figure
 

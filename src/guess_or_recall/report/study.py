@@ -44,10 +44,13 @@ FIGURES: dict[str, Callable[[Inputs], Figure]] = {
         study.gallery.sequence_ids,
         study.classes,
         study.prefix,
+        study.gallery.layers,
     ),
     "learning_curves": lambda study: learning_curves(study.history, len(study.classes)),
     "confusion": lambda study: confusion_panels(with_min_f1(study.confusion), study.classes),
-    "delta_maps": lambda study: delta_maps(study.localization.maps, study.classes, study.prefix),
+    "delta_maps": lambda study: delta_maps(
+        study.localization.maps, study.classes, study.prefix, study.localization.layers
+    ),
     "delta_profile": lambda study: delta_profile(study.localization.profile, study.classes),
     "ablation_curves": lambda study: ablation_curves(study.ablation, study.classes, study.prefix),
     "delta_against_ablation": lambda study: delta_against_ablation(

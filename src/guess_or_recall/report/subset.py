@@ -6,6 +6,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from guess_or_recall.attention.gallery import read_gallery
+from guess_or_recall.attention.reading import layers_of
 from guess_or_recall.attention.subset import Subset
 from guess_or_recall.classifier.cnn import Cnn
 from guess_or_recall.localization.delta import deltas_in
@@ -20,13 +21,14 @@ def figures(
 ) -> Iterator[tuple[str, Figure]]:
     """The figures that need attention, of the classes that have sequences."""
     labels, classes, prefix = subset.label, subset.classes, params.sequences.prefix
+    layers = layers_of(path)
     delta = deltas_in(path, subset.sequence_id, cnns, labels, params.localize)
     sequence_ids, attention, _ = read_gallery(path)
     yield (
         "attention_gallery",
-        attention_gallery(attention, labels, sequence_ids, classes, prefix),
+        attention_gallery(attention, labels, sequence_ids, classes, prefix, layers),
     )
-    yield "delta_maps", delta_maps(delta.maps, classes, prefix)
+    yield "delta_maps", delta_maps(delta.maps, classes, prefix, layers)
     resampling = params.localize.bootstrap, params.seed
-    table = class_profiles(delta.profiles, labels, classes, *resampling)
+    table = class_profiles(delta.profiles, labels, classes, *resampling, layers)
     yield "delta_profile", delta_profile(table, classes)

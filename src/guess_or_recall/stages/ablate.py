@@ -17,6 +17,7 @@ from guess_or_recall.localization.ablation import ablate
 from guess_or_recall.localization.choice import ABLATED, chosen
 from guess_or_recall.localization.cuts import Regions, plan
 from guess_or_recall.localization.profiles import read_profiles
+from guess_or_recall.model.layers import numbered_modules
 from guess_or_recall.model.load import load_model
 from guess_or_recall.settings.ablate import AblateSettings
 from guess_or_recall.settings.section import read_settings
@@ -31,7 +32,7 @@ def main() -> None:
     sequence_ids = sampled.sequence_ids[rows]
     tokens = read_tokens(sequence_ids, params.sequences.total)
     model = load_model(paths.MODEL)
-    layers = model.config.get_text_config().num_hidden_layers
+    layers = list(numbered_modules(model))
     cuts = plan(settings.cuts, layers, settings.random, params.seed)
     regions = Regions(params.sequences.prefix, settings.diagonal)
     outcomes = ablate(model, tokens, cuts, regions, settings.batch)
@@ -41,7 +42,7 @@ def main() -> None:
     write_table(paths.ABLATED, damage.sequence_table(ablation))
     table = damage.class_table(ablation, *resampling)
     write_csv(paths.ABLATION, table)
-    profiles = read_profiles(paths.PROFILES, layers)
+    profiles = read_profiles(paths.PROFILES, len(layers))
     agreement = damage.agreement_table(ablation, settings.cuts, profiles, *resampling)
     write_csv(paths.AGREEMENT, agreement)
     write_json(paths.metrics_of("ablate"), damage.summary(table, agreement, ablation))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from guess_or_recall.attention.extract import Shards, extract, extract_gallery
 from guess_or_recall.attention.gallery import read_gallery
+from guess_or_recall.attention.reading import layers_of
 from guess_or_recall.attention.store import NOTES, say_what_rows_add_up_to
 from guess_or_recall.attention.work import Work, working
 from guess_or_recall.io.files import publish, read_json, write_json
@@ -39,7 +40,7 @@ def write_pictures(work: Work, path: Path) -> None:
     extract_gallery(work.model, ids, tokens, path, work.provenance)
 
 
-def measure() -> dict[str, int | float]:
+def measure() -> dict[str, int | float | list[int]]:
     """Size of the store, layers and heads of the model, what the rows add up to; says the last."""
     provenance = read_json(PROVENANCE)
     stored = sum(path.stat().st_size for path in ATTENTION.glob("*.h5"))
@@ -49,6 +50,7 @@ def measure() -> dict[str, int | float]:
         "bytes": stored,
         "bytes_per_sequence": round(stored / provenance["sequences"], 1),
         "layers": provenance["layers"],
+        "attention_layers": layers_of(ATTENTION),
         "heads": read_gallery(GALLERY)[1].shape[2],
         **{name: provenance[name] for name in NOTES},
     }

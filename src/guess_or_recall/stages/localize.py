@@ -1,12 +1,15 @@
 """Δ maps of the current variant's CNNs: `python src/run.py localize`.
 
 Makes data/localize/: delta.safetensors (delta [classes, layers, query, key], the mean over
-sequences and CNNs), profiles.parquet (a row a sequence: its mean Δ in each layer) and
-profile.csv (the mean of each class and layer, with its interval); and metrics/localize.json.
+sequences and CNNs; layers, the numbers of those), profiles.parquet (a row a sequence: its mean Δ in
+each layer) and profile.csv (the mean of each class and layer, with its interval); and
+metrics/localize.json.
 """
 
+import numpy as np
 from safetensors.numpy import save_file
 
+from guess_or_recall.attention.reading import layers_of
 from guess_or_recall.classifier.saved import load_cnns
 from guess_or_recall.device import device
 from guess_or_recall.errors import UserError
@@ -30,11 +33,13 @@ def main() -> None:
         raise UserError(f"{TRAIN} is of {classes}, the labels of {sampled.classes}: dvc repro")
     rows = chosen(sampled, sampled.is_eval, settings.sequences, params.seed, LOCALIZED)
     sequence_ids, labels = sampled.sequence_ids[rows], sampled.labels[rows]
+    layers = layers_of(ATTENTION)
     delta = deltas_in(ATTENTION, sequence_ids, cnns, labels, settings)
     with atomic(DELTA) as temporary:
-        save_file({"delta": delta.maps}, temporary)
-    profiles = sequence_profiles(delta.profiles, sequence_ids, labels)
+        save_file({"delta": delta.maps, "layers": np.array(layers)}, temporary)
+    profiles = sequence_profiles(delta.profiles, sequence_ids, labels, layers)
     write_table(PROFILES, profiles)
-    table = class_profiles(delta.profiles, labels, classes, settings.bootstrap, params.seed)
+    resampling = settings.bootstrap, params.seed
+    table = class_profiles(delta.profiles, labels, classes, *resampling, layers)
     write_csv(PROFILE, table)
     write_json(metrics_of("localize"), summary(table, labels, classes, len(cnns)))
