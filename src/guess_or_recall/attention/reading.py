@@ -41,7 +41,7 @@ def layers_of(store: Path) -> list[int]:
         store: a folder of shards, the file of a subset, or a gallery.
     """
     if store.is_dir():
-        provenance = read_json(store / "provenance.json")
+        provenance = read_json(store / PROVENANCE.name)
         return provenance.get("attention_layers") or list(range(provenance["layers"]))
     with opened(store) as file:
         if "provenance" in file.attrs:  # of a subset
