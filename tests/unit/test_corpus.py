@@ -1,4 +1,6 @@
 import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import get_args
 
 import numpy as np
@@ -7,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guess_or_recall.corpus import duplicates
+from guess_or_recall.corpus import documents, duplicates, windows
+from guess_or_recall.corpus.documents import TokenizedTexts
 from guess_or_recall.corpus.duplicates import count_duplicates
 from guess_or_recall.corpus.encoding import encode
 from guess_or_recall.corpus.packages import package_digests, package_documents
@@ -17,6 +20,7 @@ from guess_or_recall.corpus.sources import SOURCES
 from guess_or_recall.corpus.tokenizer import load_tokenizer, train_tokenizer
 from guess_or_recall.corpus.windows import cut, first_of_equal, window_starts
 from guess_or_recall.errors import UserError
+from guess_or_recall.io.tables import write_parts
 from guess_or_recall.settings.sequences import Sequences
 
 
@@ -69,6 +73,40 @@ def test_windows_do_not_cross_documents_and_drop_tails():
 def test_the_first_of_equal_windows():
     windows = np.array([[1] * 64, [2] * 64, [1] * 64, [3] * 64])
     assert first_of_equal(windows).tolist() == [True, True, False, True]
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.integers(0, 3), max_size=40), st.booleans())
+def test_the_first_of_equal_windows_whatever_their_hashes(values, all_hashes_equal):
+    table = np.array([[value, 7, value % 2] for value in values], np.int32).reshape(-1, 3)
+    with pytest.MonkeyPatch.context() as patch:
+        if all_hashes_equal:
+            patch.setattr(windows, "hashes_of_rows", lambda table: np.zeros(len(table), np.uint64))
+        patch.setattr(windows, "PART", 5)
+        first = first_of_equal(table)
+    assert first.tolist() == [value not in values[:row] for row, value in enumerate(values)]
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    st.lists(st.integers(0, 40), min_size=1, max_size=9).filter(any),
+    st.integers(1, 6),
+    st.integers(0, 99),
+)
+def test_stored_documents_give_the_counts_of_the_stage(lengths, length, seed):
+    """However their tokens fall into parts, with empty documents and very long ones."""
+    tokens = np.random.default_rng(seed).integers(0, 2, sum(lengths)).astype(np.int32)
+    ends = np.cumsum(lengths)
+    names = [str(row) for row in range(len(lengths))]
+    texts = TokenizedTexts(tokens, ends, names, [None] * len(names), np.empty(0, np.int64))
+    suffixes = np.random.default_rng(seed + 1).integers(0, 2, (4, length)).astype(np.int32)
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(documents, "PART", 7)
+        path = Path(folder) / "documents.parquet"
+        write_parts(path, documents.tables_of(texts))
+        parts = [(part.copy(), stop.copy()) for part, stop in documents.stored(path, length)]
+    counts = sum((count_duplicates(*part, suffixes) for part in parts), np.zeros(4, int))
+    assert counts.tolist() == count_duplicates(tokens, ends, suffixes).tolist()
 
 
 def test_planting_takes_free_windows_that_fit_in_order():

@@ -80,7 +80,8 @@ def of_text(
     special_tokens: SpecialTokens,
 ) -> Subject:
     """The sequence with which a text begins; UserError where the text is shorter."""
-    [(ids, _)] = encode(tokenizer, [plain(text, Counter())], special_tokens)
+    [tokens] = encode(tokenizer, [plain(text, Counter())], special_tokens)
+    ids = tokens.ids
     if len(ids) < lengths.total:
         raise UserError(
             f"the text has {len(ids)} tokens, {lengths.total} are needed: a prefix of "
@@ -88,8 +89,8 @@ def of_text(
         )
     if len(ids) > lengths.total:
         print(f"note: the first {lengths.total} of {len(ids)} tokens are taken", file=sys.stderr)
-    tokens = ids[None, : lengths.total]
-    return Subject("text", tokens, count_in_training(tokens, lengths))
+    first = ids[None, : lengths.total]
+    return Subject("text", first, count_in_training(first, lengths))
 
 
 def count_in_training(tokens: Int[np.ndarray, "1 length"], lengths: Lengths) -> int | None:
@@ -99,7 +100,8 @@ def count_in_training(tokens: Int[np.ndarray, "1 length"], lengths: Lengths) -> 
     """
     suffixes = tokens[:, lengths.prefix :]
     if paths.DOCUMENTS.exists():
-        return sum(int(count_duplicates(*part, suffixes)[0]) for part in stored(paths.DOCUMENTS))
+        parts = stored(paths.DOCUMENTS, lengths.suffix)
+        return sum(int(count_duplicates(*part, suffixes)[0]) for part in parts)
     if not paths.STREAM.exists():
         return None
     windows = token_matrix(read_table(paths.STREAM, schemas.stream(lengths.total))["tokens"])

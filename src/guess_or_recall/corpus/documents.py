@@ -68,28 +68,46 @@ def tokenize(
     with open(path, "wb") as stream:
         encoded = encode(tokenizer, contents(), settings.special_tokens, settings.total)
         for tokens in tqdm(encoded, desc="tokenizing", unit=" documents"):
-            stream.write(tokens.ids.tobytes())
-            lengths.append(len(tokens.ids))
+            for part in tokens.parts:
+                stream.write(part.data)
+            lengths.append(sum(map(len, tokens.parts)))
             places.append(tokens.starts[: lengths[-1] // settings.total])
     tokens = np.memmap(path, np.int32, "r") if sum(lengths) else np.empty(0, np.int32)
     ends = np.cumsum(lengths, dtype=np.int64)
     return TokenizedTexts(tokens, ends, names, ids, np.concatenate([[0][:0], *places]))
 
 
-def stored(path: Path) -> Iterator[tuple[Int[np.ndarray, " n"], Int[np.ndarray, " d"]]]:
-    """Tokens and ends of the stored documents, some at a time; UserError as `read_parts`."""
-    for part in read_parts(path, schemas.select(schemas.DOCUMENTS, "tokens")):
-        [lists] = part["tokens"].chunks
-        yield lists.flatten().to_numpy(), lists.offsets.to_numpy()[1:] - lists.offsets[0].as_py()
-
-
 def tables_of(texts: TokenizedTexts) -> Iterator[pa.Table]:
-    """The documents' names and tokens, in tables of some documents."""
-    begins = np.concatenate([[0], texts.ends])
-    parts = np.flatnonzero(np.diff(begins[:-1] // PART, prepend=-1))  # of so many tokens, or more
-    for low, high in zip(parts, [*parts[1:], len(texts.ends)], strict=True):
-        tokens = pa.array(np.asarray(texts.tokens[begins[low] : begins[high]]))
-        offsets = pa.array(begins[low : high + 1] - begins[low])
-        lists = pa.LargeListArray.from_arrays(offsets, tokens)
-        columns = {"document": pa.array(texts.names[low:high], pa.string()), "tokens": lists}
+    """The tokens of the documents in tables of at most `PART`: a long document has several rows."""
+    begins = np.concatenate([[0], texts.ends[:-1]])
+    for start in range(0, len(texts.tokens), PART):
+        end = min(start + PART, len(texts.tokens))
+        rows = np.flatnonzero((texts.ends > start) & (begins < end))
+        offsets = np.append(begins[rows].clip(start), end) - start
+        tokens = pa.array(np.asarray(texts.tokens[start:end]))
+        columns = {"document": pa.array(rows), "tokens": lists(offsets, tokens)}
         yield pa.table(columns, schema=schemas.DOCUMENTS)
+
+
+def lists(offsets: Int[np.ndarray, " rows"], tokens: pa.Array) -> pa.ListArray:
+    """Tokens as lists that begin and end at some offsets."""
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), tokens)
+
+
+def stored(
+    path: Path, length: int
+) -> Iterator[tuple[Int[np.ndarray, " n"], Int[np.ndarray, " d"]]]:
+    """The stored documents in parts, so that each run of `length` tokens is in just one of them.
+
+    Returns:
+        Tokens, and where each document ends in them, part by part; UserError as `read_parts`.
+    """
+    document, tail = -1, np.empty(0, np.int32)  # of the part before
+    for part in read_parts(path, schemas.DOCUMENTS):
+        rows, [column] = part["document"].to_numpy(), part["tokens"].chunks
+        tokens, ends = column.flatten().to_numpy(), np.cumsum(column.value_lengths().to_numpy())
+        if rows[0] == document:  # it goes on: what may begin a run is taken along
+            tokens, ends = np.concatenate([tail, tokens]), ends + len(tail)
+        yield tokens, ends
+        last = tokens[ends[-2] if len(ends) > 1 else 0 :]
+        document, tail = rows[-1], last[max(len(last) - length + 1, 0) :]

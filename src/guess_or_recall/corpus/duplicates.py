@@ -5,7 +5,7 @@ from jaxtyping import Bool, Int, UInt64
 from numpy.lib.stride_tricks import sliding_window_view
 from tqdm import tqdm
 
-CHUNK = 1 << 22
+CHUNK = 1 << 20
 TABLE_BITS = 22
 
 

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast
 from guess_or_recall.errors import UserError, first_line
 
 BATCH = 64  # texts that are encoded together, on all cores
-PIECE = 1 << 20  # characters: a tokenizer takes some 120 bytes of memory for each
+PIECE = 1 << 18  # characters: a tokenizer takes some 300 bytes of memory for each
 OVERLAP = 1 << 12  # characters that two neighbouring pieces share
 AGREEING = 32  # tokens to each side of a joint that both pieces must have alike
 
@@ -20,12 +20,17 @@ class Tokens(NamedTuple):
     """The tokens of a text.
 
     Attributes:
-        ids: of the tokens.
+        parts: their ids, in parts where the text is long.
         starts: the character at which every `stride`-th token begins.
     """
 
-    ids: Int[np.ndarray, " length"]
+    parts: list[Int[np.ndarray, " n"]]
     starts: Int[np.ndarray, " places"]
+
+    @property
+    def ids(self) -> Int[np.ndarray, " length"]:
+        """All ids."""
+        return np.concatenate(self.parts)
 
 
 def encode(
@@ -80,7 +85,7 @@ def tokens_of(encoding: Encoding, stride: int) -> Tokens:
     spans = [encoding.token_to_chars(token) for token in range(0, len(ids), stride)]
     starts = [span[0] for span in spans if span is not None]  # a token that is added has none
     assert len(starts) == len(spans)
-    return Tokens(ids, np.array(starts, np.int64))
+    return Tokens([ids], np.array(starts, np.int64))
 
 
 class Piece(NamedTuple):
@@ -101,7 +106,7 @@ def encode_long(backend: Tokenizer, text: str, stride: int) -> Tokens:
         ids.append(piece.ids)
         starts.append(piece.starts[-count % stride :: stride].copy())  # lets the others go
         count += len(piece.ids)
-    return Tokens(np.concatenate(ids), np.concatenate(starts))
+    return Tokens(ids, np.concatenate(starts))
 
 
 def joined(backend: Tokenizer, text: str) -> Iterator[Piece]:
@@ -137,7 +142,9 @@ def boundary(piece: Piece, character: int) -> int:
 
 def joint_of(piece: Piece, following: Piece) -> tuple[int, int] | None:
     """Where a piece ends and the following one goes on: a token of each; None where they differ."""
-    low = int(np.searchsorted(piece.starts, following.starts.min(initial=0))) + AGREEING
+    if not len(following.starts):
+        return None
+    low = int(np.searchsorted(piece.starts, following.starts[0])) + AGREEING
     for end in range(low, len(piece.ids) - AGREEING):
         start = int(np.searchsorted(following.starts, piece.starts[end]))
         here = slice(end - AGREEING, end + AGREEING)

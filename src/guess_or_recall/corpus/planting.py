@@ -58,7 +58,7 @@ def choose(
             "is_repetition": ~first,
         }
     )
-    return frame.loc[shown].reset_index(drop=True), windows[shown]
+    return frame.loc[shown].reset_index(drop=True), windows if shown.all() else windows[shown]
 
 
 def fitting(

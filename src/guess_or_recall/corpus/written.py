@@ -1,9 +1,12 @@
 """What a source gives as the files of data/sequences."""
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+from jaxtyping import Int
 
 from guess_or_recall.corpus.source import Corpus
 from guess_or_recall.io.files import sha256, write_csv, write_json
@@ -16,7 +19,15 @@ from guess_or_recall.io.paths import (
     STREAM,
     TOKENIZER,
 )
-from guess_or_recall.io.tables import token_column, write_parts, write_table
+from guess_or_recall.io.tables import token_column, write_parts
+
+PART = 1 << 16  # windows that are written at once
+
+
+def tables_of(stream: Int[np.ndarray, "windows length"]) -> Iterator[pa.Table]:
+    """The windows of a stream in tables of few bytes."""
+    for start in range(0, len(stream), PART):
+        yield pa.table({"tokens": token_column(stream[start : start + PART])})
 
 
 def write(corpus: Corpus, source: str, folder: Path) -> None:
@@ -29,8 +40,8 @@ def write(corpus: Corpus, source: str, folder: Path) -> None:
     if corpus.documents is not None:
         write_parts(folder / DOCUMENTS.name, corpus.documents)
     if corpus.stream is not None:
-        write_table(folder / STREAM.name, pa.table({"tokens": token_column(corpus.stream)}))
-        hashed = hashlib.sha256(corpus.stream.astype("<i4").tobytes())
+        write_parts(folder / STREAM.name, tables_of(corpus.stream))
+        hashed = hashlib.sha256(np.ascontiguousarray(corpus.stream, "<i4").data)
         about |= {"stream_windows": len(corpus.stream), "stream_sha256": hashed.hexdigest()}
     if corpus.tokenizer is not None:
         corpus.tokenizer.save_pretrained(folder / TOKENIZER.name)

@@ -74,7 +74,7 @@ def stream(length: int) -> pa.Schema:
     return pa.schema({"tokens": token_list(length)})
 
 
-DOCUMENTS = pa.schema({"document": pa.string(), "tokens": pa.large_list(pa.int32())})
+DOCUMENTS = pa.schema({"document": pa.int64(), "tokens": pa.list_(pa.int32())})  # in its order
 
 
 def score(suffix: int) -> pa.Schema:
