@@ -1,6 +1,7 @@
 """The stage `sequences`: which windows are planted, shown and studied; a corpus of one's own."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -191,7 +192,6 @@ def test_nothing_to_study_is_said(workspace, own_files):
             "no document of 64 tokens",
         ),
         ({"source": "files", "files": {"path": "gone", "text": "text"}}, "'gone' does not exist"),
-        ({"background": 10**12}, "disk full: .* needs 256"),
     ],
 )
 def test_unfit_corpora_are_refused(workspace, changes, message):
@@ -201,3 +201,10 @@ def test_unfit_corpora_are_refused(workspace, changes, message):
     with pytest.raises(UserError, match=message):
         stage.main()
     assert not (workspace / "data" / "sequences").exists()
+
+
+def test_a_disk_that_is_too_small_is_said_before_anything_is_read(workspace, monkeypatch):
+    settle(workspace, background=10**7, planted={}, studied={"background": 100})
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=2 * 10**9))
+    with pytest.raises(UserError, match=r"disk full: .* needs 2\.5\d GB, 2\.00 GB are free"):
+        stage.main()

@@ -49,8 +49,7 @@ def cut_sequences(texts: Texts, settings: Sequences, seed: int, folder: Path) ->
     require_length(tokenized.ends, settings.total)
     planted = settings.planted if texts.is_training_corpus else {}
     frame, windows = choose(tokenized, tokenizer, settings, planted, seed)
-    copies = frame["planted_copies"].to_numpy()
-    stream = np.repeat(windows, copies, axis=0) if planted else windows  # else each once
+    stream = np.repeat(windows, frame["planted_copies"], axis=0) if planted else windows
     studied = frame["studied"].to_numpy()
     require_studied(studied, settings)
     counted_in = (
