@@ -19,6 +19,7 @@ from transformers import (
     OPTConfig,
 )
 
+from benchmarks import fuzz_models
 from guess_or_recall.attention.pooling import full_attention
 from guess_or_recall.errors import UserError, say_once
 from guess_or_recall.io.files import content_hash, write_json
@@ -292,3 +293,11 @@ def test_models_that_cannot_be_observed_are_refused_before_scoring(name, tmp_pat
     said = refused(tmp_path / "net")
     assert "cannot be observed" in said or "its tokens see later ones" in said
     assert "choose a causal language model" in said
+
+
+def test_folders_damaged_at_random():
+    """The first of the 60 of `python benchmarks/fuzz_models.py`."""
+    counts = fuzz_models.fuzz(12)
+    assert counts.total() == 12
+    assert counts["without a word"] == 0
+    assert counts["refused"] and counts["the same"]
