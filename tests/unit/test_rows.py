@@ -95,26 +95,26 @@ def test_a_leak_below_the_diagonal_is_one_too():
     mask = torch.zeros(1, 1, 3, 3).masked_fill(torch.ones(3, 3).triu(1).bool(), -3e38)
     mask[..., 2, 0] = -3e38
     pattern = torch.tensor([[[[1.0, 0, 0], [0.5, 0.5, 0], [0.9, 0.1, 0]]]])
-    assert is_sound(rows_of(pattern, None, 0), sinks=False).tolist() == [True]
-    rows = rows_of(pattern, mask, 0)
+    assert is_sound(rows_of(pattern, None), sinks=False).tolist() == [True]
+    rows = rows_of(pattern, mask)
     assert is_sound(rows, sinks=False).tolist() == [False]
     assert rows.leaked.item() == pytest.approx(0.9)
-    assert torch.equal(rows_of(pattern, mask > -1, 0).leaked, rows.leaked)
+    assert torch.equal(rows_of(pattern, mask > -1).leaked, rows.leaked)
 
 
 def test_a_single_head_of_many_that_leaks_is_seen():
     pattern = torch.eye(4).expand(1, 64, 4, 4).clone()
     pattern[0, 63, 1] = torch.tensor([0.0, 0.5, 0.5, 0.0])
-    assert is_sound(rows_of(pattern, None, 0), sinks=True).tolist() == [False]
+    assert is_sound(rows_of(pattern, None), sinks=True).tolist() == [False]
 
 
 def test_what_is_wrong_in_the_widest_type():
     whole = torch.eye(2).view(1, 1, 2, 2)
-    assert complaint(rows_of(whole, None, 0)) is None
-    assert complaint(rows_of(whole * 0.5, None, 0)) is None  # a sink that has no name: recorded
-    assert "add up to 2.000" in str(complaint(rows_of(whole * 2, None, 0)))
-    assert "not finite" in str(complaint(rows_of(whole * torch.nan, None, 0)))
-    assert "forbids a share of 1.000" in str(complaint(rows_of(whole.flip(-1), None, 0)))
+    assert complaint(rows_of(whole, None)) is None
+    assert complaint(rows_of(whole * 0.5, None)) is None  # a sink that has no name: recorded
+    assert "add up to 2.000" in str(complaint(rows_of(whole * 2, None)))
+    assert "not finite" in str(complaint(rows_of(whole * torch.nan, None)))
+    assert "forbids a share of 1.000" in str(complaint(rows_of(whole.flip(-1), None)))
 
 
 def test_a_model_that_sees_later_tokens_is_refused():

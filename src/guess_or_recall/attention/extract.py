@@ -211,7 +211,7 @@ def pool_shard(
     def pool(part: slice) -> None:
         observed = look(torch.from_numpy(tokens[part]))
         unsound[part] = ~is_sound(observed.rows, observed.sinks)
-        row_sum[part] = observed.rows.stored
+        row_sum[part] = observed.rows.least
         for kept, computed in zip(pooled[:, part], as_stored(observed.patterns), strict=True):
             kept.copy_(computed, non_blocking=True)
 
@@ -221,7 +221,7 @@ def pool_shard(
     def pool_again(part: slice) -> None:
         observed = sound(model, look, torch.from_numpy(tokens[again[part]]))
         pooled[:, again[part]] = as_stored(observed.patterns).cpu()
-        row_sum[again[part]] = observed.rows.stored
+        row_sum[again[part]] = observed.rows.least
 
     in_batches(pool_again, len(again), batch, tqdm(disable=True))
     is_wider = unsound.cpu().numpy() & (model.dtype in WIDER)

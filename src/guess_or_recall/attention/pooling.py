@@ -76,7 +76,7 @@ def observing(model: PreTrainedModel, reduce: Reduce, fused: bool = False) -> It
     def attend(module, query, key, value, mask, *args, **kwargs):
         attention = eager_attention(module)
         output, pattern = attention(module, query, key, value, mask, *args, **kwargs)
-        inside.append((reduce(pattern), rows_of(pattern, mask, 0)))
+        inside.append((reduce(pattern), rows_of(pattern, mask)))
         return output, None
 
     def take(*call):

@@ -21,33 +21,27 @@ class Rows(NamedTuple):
     least: Float[Tensor, "*layers batch"]  # sum over the allowed keys
     most: Float[Tensor, "*layers batch"]
     leaked: Float[Tensor, "*layers batch"]  # sum over the forbidden ones, the most
-    stored: Float[Tensor, "*layers batch"]  # sum over the allowed keys that are stored, the least
 
     @classmethod
     def of_all(cls, rows: list["Rows"]) -> "Rows":
         """The extremes over all layers."""
-        least, most, leaked, stored = (torch.stack(values) for values in zip(*rows, strict=True))
-        return cls(least.amin(0), most.amax(0), leaked.amax(0), stored.amin(0))
+        least, most, leaked = (torch.stack(values) for values in zip(*rows, strict=True))
+        return cls(least.amin(0), most.amax(0), leaked.amax(0))
 
 
 def rows_of(
-    pattern: Float[Tensor, "batch heads query key"], mask: Shaped[Tensor, "..."] | None, first: int
+    pattern: Float[Tensor, "batch heads query key"], mask: Shaped[Tensor, "..."] | None
 ) -> Rows:
     """What the rows of a layer's patterns add up to.
 
     Args:
         pattern: after the softmax.
         mask: what the architecture adds to the scores, or true at allowed keys, or none.
-        first: tokens in front of a sequence, whose rows and columns are not stored.
     """
     barred = forbidden(pattern, mask)
     sums = pattern.masked_fill(barred, 0).sum(-1, dtype=torch.float32)
     leaked = pattern.masked_fill(~barred, 0).sum(-1, dtype=torch.float32)
-    stored = sums
-    if first:
-        kept = pattern.masked_fill(barred, 0)[..., first:, first:]
-        stored = kept.sum(-1, dtype=torch.float32)
-    return Rows(sums.amin((1, 2)), sums.amax((1, 2)), leaked.amax((1, 2)), stored.amin((1, 2)))
+    return Rows(sums.amin((1, 2)), sums.amax((1, 2)), leaked.amax((1, 2)))
 
 
 def forbidden(

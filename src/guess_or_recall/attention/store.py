@@ -124,5 +124,5 @@ def say_what_rows_add_up_to(provenance: dict) -> None:
     if (least := provenance["least_row_sum"]) < 1 - TOLERANCE:
         say_once(
             f"note: rows of the stored attention add up to {least} at the least: the rest goes to "
-            "attention sinks or to tokens in front of the sequence"
+            "attention sinks"
         )
