@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from benchmarks import fuzz_corpora
 from guess_or_recall.corpus.documents import read_documents
 from guess_or_recall.corpus.files import FILES
 from guess_or_recall.corpus.source import Document, Reading
@@ -211,9 +212,13 @@ def test_what_is_not_read_is_named_with_a_reason(tmp_path):
 
 def test_names_that_are_no_utf8_can_be_stored(tmp_path):
     Path(os.fsdecode(bytes(tmp_path) + b"/caf\xe9.txt")).write_text("x")
+    with open(os.fsdecode(bytes(tmp_path) + b"/\xe9.parquet"), "wb") as stream:
+        pq.write_table(pa.table({"text": ["y"]}), stream)
     Path(os.fsdecode(bytes(tmp_path) + b"/caf\xe9.\xff")).write_text("x")
-    [document], reading = read(tmp_path)
-    assert document.name == reading.manifest[0]["file"] == "caf\\xe9.txt"
+    documents, reading = read(tmp_path)
+    names = ["caf\\xe9.txt", "\\xe9.parquet"]
+    assert [row["file"] for row in reading.manifest] == names
+    assert [document.name for document in documents] == [names[0], f"{names[1]}:1"]
     assert reading.skipped == [{"file": "caf\\xe9.\\xff", "reason": "the ending .\\xff"}]
 
 
@@ -317,3 +322,9 @@ def outcome(folder: Path, texts: list[str]) -> str:
     except UserError as error:
         return str(error).partition(" (")[0]
     return "unchanged" if [document.text for document in documents] == texts else "other texts"
+
+
+def test_corpora_made_at_random_are_read_as_written_or_refused_in_one_line():
+    """The first of the 200 of `python benchmarks/fuzz_corpora.py`."""
+    counts = fuzz_corpora.main(20)
+    assert counts["read"] and counts["refused"] and sum(counts.values()) == 20

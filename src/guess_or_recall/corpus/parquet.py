@@ -18,7 +18,10 @@ def parquet_rows(path: Path, text: str, name: str) -> Iterator[tuple[str | None,
         UserError: the file is damaged anywhere, or has no column of texts of that name.
     """
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        with (
+            open(path, "rb") as stream,  # pyarrow opens no name that is not UTF-8
+            pq.ParquetFile(stream, page_checksum_verification=True) as file,
+        ):
             require_texts(path, file.schema_arrow, text)
             yield from rows_of(file, text, name if name in file.schema_arrow.names else text)
     except UserError:
