@@ -202,6 +202,8 @@ def test_two_runs_give_the_same_bytes(study):
     ("name", "change"),
     [
         ("large", lambda t: t.set_column(1, "text", t["text"].cast(pa.large_string()))),
+        ("views", lambda t: t.set_column(1, "text", t["text"].cast(pa.string_view()))),
+        ("words", lambda t: t.set_column(1, "text", t["text"].dictionary_encode())),
         ("lists", lambda t: t.set_column(2, "tokens", t["tokens"].cast(pa.list_(pa.int64(), 64)))),
     ],
 )
@@ -297,6 +299,26 @@ def test_missing_and_damaged_files(study):
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(UserError, match=r"00000-of-00002.parquet: not a parquet file"):
         sequences_stage.main()
+
+
+def test_a_file_damaged_anywhere_is_named(study):
+    """Cut there, or with zeros there: no traceback."""
+    [path] = study.rglob("memories*.parquet")
+    table = pq.read_table(path)
+    pq.write_table(table, path, compression="zstd")
+    whole, said = path.read_bytes(), []
+    for place in range(0, len(whole), len(whole) // 12):
+        path.write_bytes(whole[:place])
+        with pytest.raises(UserError) as caught:
+            sequences_stage.main()
+        said.append(str(caught.value))
+        path.write_bytes(whole[:place] + bytes(16) + whole[place + 16 :])
+        try:
+            sequences_stage.main()
+        except UserError as error:
+            said.append(str(error))
+    assert len(said) > 15
+    assert all("\n" not in line and "memories" in line for line in said)
 
 
 def test_the_hub(study, monkeypatch):

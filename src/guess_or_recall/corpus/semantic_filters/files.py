@@ -2,6 +2,8 @@
 
 import errno
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -91,19 +93,24 @@ def belongs(path: Path, split: str) -> bool:
     return path.stem == split or path.stem.startswith(f"{split}-") or path.parent.name == split
 
 
+@contextmanager
+def undamaged(path: Path) -> Iterator[None]:
+    """Raise UserError where a parquet file turns out to be damaged, wherever that is in it."""
+    try:
+        yield
+    except (UnicodeError, pa.ArrowException, OSError) as error:
+        raise UserError(
+            f"{path}: not a parquet file, or a damaged one ({first_line(error)}): fetch it again"
+        ) from None
+
+
 def checked_rows(path: Path) -> int:
     """Number of rows of a file whose columns are those of the data set.
 
     Raises:
         UserError: the file is no parquet, lacks a column, or has one of another type.
     """
-    try:
-        file = pq.ParquetFile(path)
-    except pa.ArrowInvalid as error:
-        raise UserError(
-            f"{path}: not a parquet file ({first_line(error)}): fetch it again"
-        ) from None
-    with file:
+    with undamaged(path), pq.ParquetFile(path) as file:
         schema, rows = file.schema_arrow, file.metadata.num_rows
     for name, kind in COLUMNS.items():
         if name not in schema.names:
@@ -120,9 +127,11 @@ def checked_rows(path: Path) -> int:
 
 
 def plain(kind: pa.DataType) -> pa.DataType:
-    """A type with the large and fixed-size variants of its layout taken for the plain one."""
-    if pa.types.is_large_string(kind):
+    """A type with the other layouts of the same values taken for the plain one."""
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return pa.string()
+    if pa.types.is_dictionary(kind):
+        return plain(kind.value_type)
     if pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
         return pa.list_(kind.value_type)
     return kind

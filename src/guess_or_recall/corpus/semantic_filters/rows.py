@@ -16,6 +16,7 @@ from guess_or_recall.corpus.semantic_filters.data_set import (
     PUBLISHED,
     DataFile,
 )
+from guess_or_recall.corpus.semantic_filters.files import undamaged
 from guess_or_recall.errors import UserError
 from guess_or_recall.io import schemas
 
@@ -26,7 +27,7 @@ SCHEMA = schemas.published_sequences(LENGTH)
 
 def batches(file: DataFile) -> Iterator[pa.Table]:
     """The rows of a file as sequences of this project."""
-    with pq.ParquetFile(file.path) as opened:
+    with undamaged(file.path), pq.ParquetFile(file.path) as opened:
         for batch in opened.iter_batches(batch_size=ROWS, columns=list(COLUMNS)):
             yield sequences_of(pa.Table.from_batches([batch]), file)
 

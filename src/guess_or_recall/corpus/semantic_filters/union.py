@@ -14,6 +14,7 @@ from jaxtyping import Int
 from tqdm import tqdm
 
 from guess_or_recall.corpus.semantic_filters.data_set import DataFile
+from guess_or_recall.corpus.semantic_filters.files import undamaged
 from guess_or_recall.corpus.semantic_filters.rows import SCHEMA, batches
 from guess_or_recall.errors import UserError
 
@@ -28,7 +29,8 @@ def first_of_ids(files: list[DataFile]) -> Int[np.ndarray, " rows"]:
     """
     parts = []
     for file in files:
-        parts.append(pq.read_table(file.path, columns=["sequence_id"])[0])
+        with undamaged(file.path):
+            parts.append(pq.read_table(file.path, columns=["sequence_id"])[0])
         if parts[-1].null_count:
             raise UserError(f"{file.path}: 'sequence_id' is null {parts[-1].null_count} times")
     ids = np.concatenate([part.to_numpy() for part in parts])
