@@ -10,7 +10,7 @@ import typer
 
 from guess_or_recall.commands._options import not_a_file
 from guess_or_recall.errors import UserError
-from guess_or_recall.report.rows import read_published, rows, with_published
+from guess_or_recall.report.rows import PAPER, comparable, read_published, rows, with_published
 from guess_or_recall.report.verdict import agreement
 from guess_or_recall.settings.profiles import leaves
 from guess_or_recall.settings.yaml import parse_yaml, read_yaml
@@ -70,6 +70,13 @@ def test_a_row_by_hand():
     assert row["normalised_f1"] == pytest.approx(100 * (12 / 18 - 0.5) / 0.5)
     assert (row["rank"], row["variant"], row["rho_l"]) == (1, "guess-rho0.5", 0.5)
     assert row["comparable"] is False
+
+
+@pytest.mark.parametrize("key", PAPER)
+def test_what_differs_from_the_paper_is_not_comparable(key):
+    alike = result(model="pythia-12b", **PAPER)
+    assert comparable(alike)
+    assert not comparable(result(model="pythia-12b", **PAPER | {key: "another"}))
 
 
 def test_matrices_of_models_are_summed():

@@ -21,6 +21,7 @@ PAPER = {  # what a value must share with the published one to be comparable
     "samples.eval": 2000,
     "train.grid.kernel": [6, 8],
     "train.grid.features": [10, 16],
+    "train.grid.pooling": ["mean", "max"],
     "train.epochs": 3,
 }
 
