@@ -11,7 +11,8 @@ import torch
 from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
 
-TOLERANCE = 0.01  # of a row's sum; rounding a row to bfloat16 may move it by 0.004
+from guess_or_recall.attention.store import TOLERANCE
+
 LEAK = 1e-3  # what a row may have on forbidden keys
 
 

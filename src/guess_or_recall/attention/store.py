@@ -14,12 +14,12 @@ import numpy as np
 from jaxtyping import Float16, Int64
 
 from guess_or_recall.attention.hdf5 import WAY_OUT, check_key, created, dataset, key_of, opened
-from guess_or_recall.attention.rows import TOLERANCE
 from guess_or_recall.errors import UserError, say_once
 from guess_or_recall.io.files import write_json
 from guess_or_recall.io.paths import PROVENANCE, VIEW
 
 POOLINGS = ("mean", "max")
+TOLERANCE = 0.01  # of a row's sum; rounding a row to bfloat16 may move it by 0.004
 NOTES = {  # attributes of a shard, and what a store says where its shards differ
     "computed_wider": sum,  # sequences whose attention is not sound in the model's own type
     "least_row_sum": min,  # of a stored pattern; below 1 where sinks take a share
