@@ -40,21 +40,39 @@ def main() -> int:
 
 def usage() -> str:
     """The stages with their descriptions of dvc.yaml."""
-    from guess_or_recall.settings.yaml import read_yaml
-
-    stages = read_yaml(ROOT / "dvc.yaml")["stages"]
-    return USAGE.format(
-        stages="\n".join(f"  {name:<10} {stage['desc']}" for name, stage in stages.items())
-    )
+    lines = (f"  {name:<10} {stage['desc']}" for name, stage in described().items())
+    return USAGE.format(stages="\n".join(lines))
 
 
 def run_stage(name: str) -> None:
-    """Check the whole of params.yaml, of which a stage reads its own part, and run the stage."""
+    """Check the whole of params.yaml, of which a stage reads its own part, and run the stage.
+
+    Inputs are checked against their checksums before the start, so that a damaged file is named at
+    once and never read, and the outputs get theirs at the end.
+    """
+    from guess_or_recall.io.checksums import NAME, verify
+    from guess_or_recall.io.files import seal
     from guess_or_recall.settings.params import read_params
 
     read_params()
     note_versions()
+    for path in described()[name]["deps"]:
+        if path.startswith("data/"):
+            verify(Path(path))
+    outputs = [Path("data") / name, *([Path("data/gallery")] if name == "attention" else [])]
+    for folder in outputs:
+        (folder / NAME).unlink(missing_ok=True)  # of what is made anew
     importlib.import_module(f"guess_or_recall.stages.{name}").main()
+    for folder in outputs:
+        if folder.is_dir():
+            seal(folder)
+
+
+def described() -> dict[str, dict]:
+    """The stages as dvc.yaml describes them, by name."""
+    from guess_or_recall.settings.yaml import read_yaml
+
+    return read_yaml(ROOT / "dvc.yaml")["stages"]
 
 
 def note_versions() -> None:

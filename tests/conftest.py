@@ -2,7 +2,6 @@
 
 import contextlib
 import fcntl
-import importlib
 import os
 import shutil
 import signal
@@ -17,6 +16,7 @@ from jaxtyping import install_import_hook
 # passing for a float. The processes that tests start run without it.
 CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
 install_import_hook("guess_or_recall", CHECKER)
+import run as program  # noqa: E402
 from guess_or_recall.settings.yaml import read_yaml  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
@@ -121,7 +121,7 @@ def run_stages(folder: Path, *names: str) -> None:
     """Run stages of a repository by hand, without DVC, in this process."""
     with contextlib.chdir(folder):
         for name in names:
-            importlib.import_module(f"guess_or_recall.stages.{name}").main()
+            program.run_stage(name)
 
 
 def copy_of(repository: Path, folder: Path) -> Path:

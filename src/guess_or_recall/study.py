@@ -11,14 +11,14 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 from jaxtyping import Float16, Float32, Int, Int32, Int64
-from safetensors.numpy import load_file
 
 from guess_or_recall.attention.gallery import one_head, read_gallery
 from guess_or_recall.attention.reading import read_pooled
 from guess_or_recall.io import paths
 from guess_or_recall.io.files import existing, read_json
+from guess_or_recall.io.tables import read_whole
+from guess_or_recall.io.tensors import read_tensors
 from guess_or_recall.localization.profiles import layers_of_profiles
 from guess_or_recall.settings.params import Params
 from guess_or_recall.settings.section import PARAMS, read_settings
@@ -55,7 +55,7 @@ class Study:
 
     def table(self, path: Path) -> pd.DataFrame:
         """A parquet table of the study as a data frame, a row a sequence, by sequence_id."""
-        return pq.read_table(existing(self.file(path))).to_pandas().set_index("sequence_id")
+        return read_whole(self.file(path)).to_pandas().set_index("sequence_id")
 
     def params(self) -> Params:
         """The settings in params.yaml."""
@@ -95,7 +95,7 @@ class Study:
 
     def delta(self) -> dict[str, Float32[np.ndarray, "layers query key"]]:
         """Δ of each class: the mean over its sequences and over the CNNs."""
-        maps = load_file(existing(self.file(paths.DELTA)))["delta"]
+        maps = read_tensors(self.file(paths.DELTA), "delta")["delta"]
         return dict(zip(self.classes(), maps, strict=True))
 
     def profiles(self) -> pd.DataFrame:

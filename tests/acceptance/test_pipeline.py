@@ -6,18 +6,22 @@
 
 import contextlib
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+import run as program
 from guess_or_recall.commands import plan, sequence
 from guess_or_recall.errors import UserError
+from guess_or_recall.io.files import existing
 from guess_or_recall.settings.yaml import dump_yaml, read_yaml
 from tests.conftest import copy_of, must, run, run_stages, stages
 from tests.unit.test_dvc_yaml import NO_RESULT
@@ -104,6 +108,53 @@ def test_one_sequence(repository, monkeypatch, capsys):
     ):
         with pytest.raises(UserError, match=message):
             sequence.main(*wrong)
+
+
+def damages(content: bytes, places: int) -> list[bytes]:
+    """A file cut off, emptied, and with one bit flipped at each of some places."""
+    draw = np.random.default_rng(len(content))
+    damaged = [content[: len(content) // 2], b""]
+    for place, bit in zip(draw.integers(0, len(content), places), range(places), strict=True):
+        flipped = bytes([content[place] ^ (1 << bit % 8)])
+        damaged.append(content[:place] + flipped + content[place + 1 :])
+    return damaged
+
+
+def test_damaged_files_are_named_and_never_read(repository, monkeypatch):
+    """Every file of data/ but the HDF5 files, which have such a test of their own."""
+    monkeypatch.chdir(repository)
+    readers = {
+        dep: stage
+        for stage, described in program.described().items()
+        for dep in described["deps"]
+        if dep.startswith("data/")
+    }
+    files = [path for path in Path("data").rglob("*") if path.is_file() and path.suffix != ".h5"]
+    assert len(files) > 30
+    for path in files:
+        content = path.read_bytes()
+        for damaged in damages(content, 10):
+            path.write_bytes(damaged)
+            read = path.parent if path.name == "checksums.json" else path
+            with pytest.raises(UserError, match=r"data/\w+/.* is damaged.* dvc checkout|JSON"):
+                existing(read)
+        for dep, stage in readers.items():  # which stops before it does anything
+            if path.name != "checksums.json" and Path(dep) in (path, *path.parents):
+                with pytest.raises(UserError, match=f"{path} is damaged"):
+                    program.run_stage(stage)
+        path.write_bytes(content)
+    must(repository, "dvc", "status")
+
+
+def test_a_damaged_file_is_brought_back_as_its_error_says(repository):
+    path = repository / "data/label/labels.parquet"
+    content = path.read_bytes()
+    path.write_bytes(content[:-9])
+    said = run(repository, "python", "src/run.py", "evaluate").stderr
+    [line] = [line for line in said.splitlines() if line.startswith("error in evaluate:")]
+    assert "data/label/labels.parquet is damaged" in line
+    must(repository, "bash", "-euc", re.findall("`(dvc checkout[^`]*)`", line)[0])
+    assert path.read_bytes() == content
 
 
 def test_nothing_runs_again_unchanged(repository):

@@ -70,7 +70,7 @@ def read_shards(
     folder: Path, sequence_ids: Int[np.ndarray, " n"], pooling: str
 ) -> Float16[np.ndarray, "n layers packed"]:
     """Read pooled attention patterns of a folder; see `read_pooled`."""
-    provenance = read_json(folder / PROVENANCE.name)
+    provenance = read_json(folder / PROVENANCE.name, "shards", "key", "layers", "packed")
     paths = [shard_path(folder, index) for index in range(provenance["shards"])]
     stored = [stored_ids(path, provenance["key"]) for path in paths]
     extend = "extend `pool` in params.yaml, then `dvc repro`"

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from jaxtyping import Float32, Int, Int8, Int64
-from safetensors.numpy import load_file
 
 from guess_or_recall.classifier.labelled import Labelled
 from guess_or_recall.errors import UserError
 from guess_or_recall.io import paths
-from guess_or_recall.io.files import existing, read_json, write_csv, write_json
+from guess_or_recall.io.files import read_json, write_csv, write_json
 from guess_or_recall.io.tables import write_table
+from guess_or_recall.io.tensors import read_tensors
 from guess_or_recall.settings.evaluate import EvaluateSettings
 from guess_or_recall.statistics.bootstrap import bootstrap_min_f1
 from guess_or_recall.statistics.f1 import (
@@ -73,8 +73,10 @@ def read_evaluated(folder: Path, labels: Labelled) -> Evaluated:
         UserError: a file is missing, or the CNNs were trained for other labels.
     """
     described, classes = read_json(folder / paths.CNNS.name), labels.classes
-    logits = load_file(existing(folder / paths.LOGITS.name))["logits"]
+    logits = read_tensors(folder / paths.LOGITS.name, "logits")["logits"]
     ids, actual = labels.sequence_ids[labels.is_eval], labels.labels[labels.is_eval]
+    described = read_json(folder / paths.CNNS.name, "classes", "grid")
+    logits = read_tensors(folder / paths.LOGITS.name, "logits")["logits"]
     if described["classes"] != classes or logits.shape[2] != len(actual):
         raise UserError(
             f"{folder} has {logits.shape[2]} evaluations of {', '.join(described['classes'])}, the "

@@ -19,8 +19,9 @@ from guess_or_recall.classifier.saved import save_weights
 from guess_or_recall.classifier.training import Recipe
 from guess_or_recall.device import device
 from guess_or_recall.io import paths
-from guess_or_recall.io.files import content_hash, existing, write_csv, write_json
+from guess_or_recall.io.files import content_hash, write_csv, write_json
 from guess_or_recall.io.scratch import scratch
+from guess_or_recall.io.tables import read_csv
 from guess_or_recall.settings.train import Train
 
 Read = Callable[[], dict[str, Float16[np.ndarray, "n layers packed"]]]
@@ -106,5 +107,5 @@ def save(
 
 def replay(result: Path, log: Callable[[dict], None]) -> None:
     """Report the curves of a result, row by row."""
-    for row in pd.read_csv(existing(result / paths.HISTORY.name)).to_dict("records"):
+    for row in read_csv(result / paths.HISTORY.name).to_dict("records"):
         log(row)

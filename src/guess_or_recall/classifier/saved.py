@@ -3,13 +3,14 @@
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from guess_or_recall.classifier.cnn import Architecture, Cnn
 from guess_or_recall.errors import UserError
 from guess_or_recall.io import paths
-from guess_or_recall.io.files import existing, read_json
+from guess_or_recall.io.files import read_json
+from guess_or_recall.io.tensors import read_tensors
 
 SEPARATOR = "/"  # between the name of a CNN and of its parameter, in cnns.safetensors
 
@@ -30,14 +31,14 @@ def load_cnns(folder: Path, device: torch.device) -> tuple[list[Cnn], list[str]]
     Raises:
         UserError: a file is missing, or the weights are of other CNNs than cnns.json lists.
     """
-    described = read_json(folder / paths.CNNS.name)
-    weights = load_file(existing(folder / paths.WEIGHTS.name), device=str(device))
+    described = read_json(folder / paths.CNNS.name, "layers", "classes", "length", "grid")
+    weights = read_tensors(folder / paths.WEIGHTS.name)
     shape = described["layers"], len(described["classes"]), described["length"]
     cnns = []
     for name, values in described["grid"].items():
         cnn, start = Cnn(Architecture(**values), *shape).to(device), name + SEPARATOR
         parameters = {
-            key.removeprefix(start): value
+            key.removeprefix(start): torch.from_numpy(value)
             for key, value in weights.items()
             if key.startswith(start)
         }

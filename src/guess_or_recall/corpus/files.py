@@ -11,7 +11,7 @@ from guess_or_recall.corpus.listing import CorpusFile, Listing, list_files
 from guess_or_recall.corpus.parquet import parquet_rows
 from guess_or_recall.corpus.source import Document, Reading, Texts
 from guess_or_recall.errors import UserError
-from guess_or_recall.io.files import sha256
+from guess_or_recall.io.checksums import sha256
 from guess_or_recall.settings.sequences import Files
 
 KEY = "sequences.files.path"

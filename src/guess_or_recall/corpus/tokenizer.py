@@ -11,6 +11,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from guess_or_recall.errors import UserError, first_line
+from guess_or_recall.io.checksums import verify
 
 END_OF_TEXT = "<|endoftext|>"
 LONG = 1 << 20  # characters of a text that is cut, to train on it
@@ -66,6 +67,7 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     key = "sequences.tokenizer.path"
     if not (folder / "tokenizer.json").is_file():
         raise UserError(f"{key}: '{folder}' holds no tokenizer.json: name a folder that has one")
+    verify(folder)
     try:
         loaded = AutoTokenizer.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False

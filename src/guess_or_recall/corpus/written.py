@@ -9,7 +9,8 @@ import pyarrow as pa
 from jaxtyping import Int
 
 from guess_or_recall.corpus.source import Corpus
-from guess_or_recall.io.files import sha256, write_csv, write_json
+from guess_or_recall.io.checksums import sha256
+from guess_or_recall.io.files import write_csv, write_json
 from guess_or_recall.io.paths import (
     CORPUS,
     COVERAGE,

@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from guess_or_recall.errors import UserError
+from guess_or_recall.errors import UserError, first_line
+from guess_or_recall.io.checksums import NAME as CHECKSUMS
+from guess_or_recall.io.checksums import checksums, damaged, sha256, verify
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,9 +37,23 @@ def write_json(path: Path, content: dict | list) -> None:
         temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
-def read_json(path: Path) -> dict:
-    """Read a JSON file; UserError where it is missing."""
-    return json.loads(existing(path).read_text())
+def read_json(path: Path, *keys: str) -> dict:
+    """Read an object of a JSON file; UserError where it is missing, damaged, or lacks a key."""
+    try:
+        content = json.loads(existing(path).read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise damaged(path, f"no JSON ({first_line(error)})") from None
+    if not isinstance(content, dict):
+        raise damaged(path, "it holds no JSON object")
+    for key in keys:
+        if key not in content:
+            raise damaged(path, f"it has no entry '{key}'")
+    return content
+
+
+def seal(folder: Path) -> None:
+    """Write the checksums of a finished output beside its files."""
+    write_json(folder / CHECKSUMS, checksums(folder))
 
 
 def write_csv(path: Path, frame: "pd.DataFrame", float_format: str | None = None) -> None:
@@ -47,12 +63,13 @@ def write_csv(path: Path, frame: "pd.DataFrame", float_format: str | None = None
 
 
 def existing(path: Path) -> Path:
-    """Return `path`, or raise UserError saying how to make it."""
+    """Return `path`; UserError where it is missing, or not as its stage made it (`verify`)."""
     if not path.exists():
         raise UserError(
             f"{path} is missing: make it with `dvc repro` (or fetch it with `dvc pull`, where the "
             "remotes are set up: docs/sharing.md)"
         )
+    verify(path)
     return path
 
 
@@ -63,15 +80,8 @@ def content_hash(*paths: Path) -> str:
         for file in sorted(path.rglob("*")) if path.is_dir() else [existing(path)]:
             if file.is_file():
                 digest.update(file.name.encode())
-                with open(file, "rb") as stream:
-                    digest.update(hashlib.file_digest(stream, "sha256").digest())
+                digest.update(bytes.fromhex(sha256(file)))
     return digest.hexdigest()
-
-
-def sha256(path: Path) -> str:
-    """Hash of a file."""
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def publish(folder: Path, output: Path) -> None:

@@ -1,15 +1,19 @@
 """Parquet tables: written atomically, read column by checked column."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from jaxtyping import Int, Shaped
 
-from guess_or_recall.errors import UserError
+from guess_or_recall.errors import UserError, first_line
+from guess_or_recall.io.checksums import damaged
 from guess_or_recall.io.files import atomic, existing
 
 
@@ -37,13 +41,20 @@ def write_parts(path: Path, parts: Iterable[pa.Table]) -> None:
 def read_table(path: Path, schema: pa.Schema) -> pa.Table:
     """Read the columns of `schema` from a parquet file; UserError on other columns or types."""
     check_columns(path, schema)
-    return pq.read_table(path, columns=schema.names)
+    with reading(path):
+        return pq.read_table(path, columns=schema.names)
+
+
+def read_whole(path: Path) -> pa.Table:
+    """Read all columns of a parquet file; UserError where it is missing or damaged."""
+    with reading(path):
+        return pq.read_table(path)
 
 
 def read_parts(path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
     """Read the columns of `schema`, one row group at a time; UserError as `read_table`."""
     check_columns(path, schema)
-    with pq.ParquetFile(path) as file:
+    with reading(path), pq.ParquetFile(path) as file:
         for group in range(file.num_row_groups):
             yield file.read_row_group(group, columns=schema.names)
 
@@ -60,12 +71,26 @@ def read_rows(path: Path, schema: pa.Schema, ids: Int[np.ndarray, " n"]) -> pa.T
 
 def read_schema(path: Path) -> pa.Schema:
     """Read the columns of a parquet file; UserError where it is missing or damaged."""
+    with reading(path):
+        return pq.read_schema(path)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Say which file is damaged where Arrow cannot read it in the block."""
+    existing(path)
     try:
-        return pq.read_schema(existing(path))
-    except pa.ArrowInvalid as error:
-        raise UserError(
-            f"{path} is damaged ({error}): `dvc checkout --force` restores it"
-        ) from None
+        yield
+    except (pa.ArrowException, OSError) as error:  # Arrow's own errors of damaged pages are OSError
+        raise damaged(path, first_line(error)) from None
+
+
+def read_csv(path: Path, **options: Any) -> pd.DataFrame:
+    """Read a CSV table by pandas; UserError where it is missing or damaged."""
+    try:
+        return pd.read_csv(existing(path), **options)
+    except ValueError as error:  # no text, no columns, or rows of different lengths
+        raise damaged(path, first_line(error)) from None
 
 
 def check_columns(path: Path, schema: pa.Schema) -> None:

@@ -13,7 +13,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, Pre
 
 from guess_or_recall.device import device
 from guess_or_recall.errors import UserError, first_line, say_once
-from guess_or_recall.io.files import read_json
+from guess_or_recall.io.files import existing, read_json
 from guess_or_recall.io.paths import MODEL_POINTER
 from guess_or_recall.model.hub import snapshot
 from guess_or_recall.model.weights import (
@@ -213,8 +213,8 @@ def load_model(stage_output: Path) -> PreTrainedModel:
 
 
 def model_folder(stage_output: Path) -> Path:
-    """The folder of that model; UserError as `snapshot`."""
-    pointer = read_json(stage_output / MODEL_POINTER.name)
+    """The folder of that model; UserError as `snapshot`, or where the output is damaged."""
+    pointer = read_json(existing(stage_output) / MODEL_POINTER.name)
     if pointer.get("source") != "hub":
         return Path(pointer["path"])
     return snapshot(pointer["name"], pointer["commit"] or pointer["revision"])

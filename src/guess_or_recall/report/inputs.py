@@ -11,13 +11,13 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int, Int8
-from safetensors.numpy import load_file
 
 from guess_or_recall.attention.gallery import read_gallery
 from guess_or_recall.attention.reading import layers_of
 from guess_or_recall.errors import UserError
 from guess_or_recall.io import paths
-from guess_or_recall.io.files import existing
+from guess_or_recall.io.tables import read_csv
+from guess_or_recall.io.tensors import read_tensors
 from guess_or_recall.report.flow import Classified
 from guess_or_recall.report.tree import condition_text
 from guess_or_recall.settings.figures import FiguresSettings
@@ -93,7 +93,7 @@ class Inputs:
     @cached_property
     def history(self) -> pd.DataFrame:
         """Losses and scores of each CNN, epoch by epoch."""
-        return pd.read_csv(existing(paths.HISTORY))
+        return read_csv(paths.HISTORY)
 
     @cached_property
     def confusion(self) -> dict[str, Int[np.ndarray, "classes classes"]]:
@@ -104,7 +104,7 @@ class Inputs:
     def localization(self) -> Localization:
         """Δ of each class."""
         profile = self.of_current_classes(paths.PROFILE)
-        tensors = load_file(existing(paths.DELTA))
+        tensors = read_tensors(paths.DELTA, "delta", "layers")
         return Localization(tensors["delta"], profile, tensors["layers"].tolist())
 
     @cached_property
@@ -127,7 +127,7 @@ class Inputs:
 def read_by_class(path: Path) -> pd.DataFrame:
     """Read a table with a column of classes, one of which may be called "NA" or "1"."""
     text = {"class": str, "layers": str}
-    return pd.read_csv(existing(path), dtype=text, keep_default_na=False, na_values=[""])
+    return read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
 
 
 def require_classes(path: Path, names: list[str], classes: tuple[str, ...]) -> None:
@@ -162,7 +162,7 @@ def read_confusion(classes: tuple[str, ...]) -> dict[str, Int[np.ndarray, "class
         UserError: the file is about other classes than the current taxonomy's.
     """
     # a class may be called "NA" or "1", so all is text first
-    table = pd.read_csv(existing(paths.CONFUSION), dtype=str, keep_default_na=False)
+    table = read_csv(paths.CONFUSION, dtype=str, keep_default_na=False)
     table = table.astype({"count": np.int64})
     require_classes(paths.CONFUSION, [*table["actual"], *table["predicted"]], classes)
     crossed = table.pivot_table(

@@ -1,15 +1,14 @@
 """ROUGE, templates and code, from tokens and text alone: `python src/run.py features`."""
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from guess_or_recall.features.columns import features, summary
 from guess_or_recall.features.detectors import DETECTORS
 from guess_or_recall.features.published import PUBLISHED, disagreement, published_templates
 from guess_or_recall.io import schemas
-from guess_or_recall.io.files import existing, write_json
+from guess_or_recall.io.files import write_json
 from guess_or_recall.io.paths import FEATURES, SEQUENCES, metrics_of
-from guess_or_recall.io.tables import read_parts, write_parts
+from guess_or_recall.io.tables import read_parts, read_schema, read_whole, write_parts
 from guess_or_recall.settings.features import FeaturesSettings
 from guess_or_recall.settings.section import read_settings
 
@@ -21,7 +20,7 @@ def main() -> None:
         schemas.sequences(settings.sequences.total), "sequence_id", "tokens", "text"
     )
     takes_over = settings.features.templates == "published"
-    has_published = {*PUBLISHED.names} <= {*pq.read_schema(existing(SEQUENCES)).names}
+    has_published = {*PUBLISHED.names} <= {*read_schema(SEQUENCES).names}
     if takes_over or has_published:
         columns = pa.schema([*columns, *PUBLISHED])
     detector = DETECTORS[settings.features.is_code](settings.features)
@@ -33,7 +32,7 @@ def main() -> None:
             for part in read_parts(SEQUENCES, columns)
         ),
     )
-    report = summary(pq.read_table(FEATURES)) | {"code_detector": detector.description}
+    report = summary(read_whole(FEATURES)) | {"code_detector": detector.description}
     if has_published:
         report["templates"] = settings.features.templates
         report["published_against_computed"] = disagreement(read_parts(SEQUENCES, columns))
