@@ -7,7 +7,6 @@ a file of a sealed folder checks it first. Shards of attention check themselves
 
 import hashlib
 import json
-from functools import cache
 from pathlib import Path
 
 from guess_or_recall.errors import UserError, first_line
@@ -66,15 +65,8 @@ def require(path: Path, expected: str) -> None:
     """Raise UserError where a file does not have its checksum."""
     if not path.is_file():
         raise damaged(path, f"it is missing, and {NAME} lists it")
-    state = path.stat()
-    if known_sha256(path.resolve(), state.st_size, state.st_mtime_ns) != expected:
+    if sha256(path) != expected:
         raise damaged(path, f"its bytes are not those that {NAME} beside it lists")
-
-
-@cache
-def known_sha256(path: Path, size: int, changed: int) -> str:
-    """Hash of a file as it was at a moment, computed once."""
-    return sha256(path)
 
 
 def damaged(path: Path, what: str) -> UserError:
