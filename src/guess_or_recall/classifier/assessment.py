@@ -72,11 +72,10 @@ def read_evaluated(folder: Path, labels: Labelled) -> Evaluated:
     Raises:
         UserError: a file is missing, or the CNNs were trained for other labels.
     """
-    described, classes = read_json(folder / paths.CNNS.name), labels.classes
-    logits = read_tensors(folder / paths.LOGITS.name, "logits")["logits"]
-    ids, actual = labels.sequence_ids[labels.is_eval], labels.labels[labels.is_eval]
     described = read_json(folder / paths.CNNS.name, "classes", "grid")
     logits = read_tensors(folder / paths.LOGITS.name, "logits")["logits"]
+    classes, is_eval = labels.classes, labels.is_eval
+    ids, actual = labels.sequence_ids[is_eval], labels.labels[is_eval]
     if described["classes"] != classes or logits.shape[2] != len(actual):
         raise UserError(
             f"{folder} has {logits.shape[2]} evaluations of {', '.join(described['classes'])}, the "
