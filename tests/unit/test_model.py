@@ -120,6 +120,14 @@ def test_broken_weights_are_said(windows):
         score(model, windows, 32, batch=8, decode_batch=8)
 
 
+def test_a_diverged_training_is_named(windows, tmp_path):
+    model = new_model(vocabulary=50, layers=2, width=64, heads=4, length=64, seed=1)
+    recipe = RECIPE._replace(epochs=2, learning_rate=1e30)
+    said = r"diverged by step \d+: its loss is (nan|inf): lower model.train.learning_rate = 1e\+30"
+    with pytest.raises(UserError, match=said):
+        train_model(model, windows, recipe, torch.device("cpu"), tmp_path / "checkpoint")
+
+
 def test_every_epoch_shows_every_window_once():
     rows = torch.cat(list(batches(rows=12, batch=4, epochs=2, seed=0)))
     assert sorted(rows[:12].tolist()) == sorted(rows[12:].tolist()) == list(range(12))

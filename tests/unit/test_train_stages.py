@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from guess_or_recall.attention.store import write_shard, write_view
 from guess_or_recall.attention.triangle import packed_size, unpack
@@ -201,6 +201,18 @@ def test_evaluate_refuses_logits_of_other_labels(workspace):
     train_stage.main()
     write_labels(np.arange(4), np.array([0, 1, 0, 1], np.int8), ["train", "train", "eval", "eval"])
     with pytest.raises(UserError, match="12 evaluations of non-memorized, guess, recall"):
+        evaluate_stage.main()
+
+
+def test_evaluate_refuses_logits_of_a_diverged_training(workspace):
+    train_stage.main()
+    path = Path("data/train/logits.safetensors")
+    logits = load_file(path)["logits"]
+    logits[0, 0, 0, 0] = np.nan
+    save_file({"logits": logits}, path)
+    with pytest.raises(
+        UserError, match=r"logits.safetensors holds values .* so the training diverged"
+    ):
         evaluate_stage.main()
 
 

@@ -1,5 +1,6 @@
 """Training a grid: it learns, is repeatable, equals training alone, and survives a kill."""
 
+import dataclasses
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from safetensors.torch import load_file
 from guess_or_recall.attention.triangle import packed_size, unpack
 from guess_or_recall.classifier import training
 from guess_or_recall.classifier.cnn import Architecture, initialised
+from guess_or_recall.classifier.divergence import require_learning
 from guess_or_recall.classifier.grid import architectures, train_grid
 from guess_or_recall.classifier.kernels.gpu import logits_together
 from guess_or_recall.classifier.kernels.recording import unchanged
@@ -169,6 +171,25 @@ def test_finished_training_is_only_read(tmp_path):
     same(whole, trained(GRID[:2], tmp_path, report=seen.append))
     assert before == {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     assert len(seen) == 4
+
+
+@pytest.mark.parametrize(
+    ("rate", "samples", "shown"), [(1e30, 120, r"1e\+30"), (1e4, 120, "10000"), (1e38, 1200, "1e")]
+)
+def test_a_diverged_training_is_named_at_once(tmp_path, rate, samples, shown):
+    recipe, rows = dataclasses.replace(RECIPE, learning_rate=rate), []
+    said = rf"^the training of k\d-f\d-\w+ diverged in epoch 1: .*train.learning_rate = {shown}"
+    with pytest.raises(UserError, match=said):
+        train_grid(Sample(*data(samples), 3), GRID[:2], recipe, tmp_path, report=rows.append)
+    assert not rows and not list(tmp_path.iterdir())
+
+
+def test_values_that_are_no_numbers_after_the_last_step_are_seen(tmp_path):
+    """The loss of an epoch is from before its last step."""
+    [trainee] = [training.new_trainee(GRID[0], 2, 3, LENGTH, RECIPE, torch.device("cpu"))]
+    require_learning([trainee], [1.0], [torch.zeros(4, 3)])
+    with pytest.raises(UserError, match="diverged in epoch 1: it gives values that are no numbers"):
+        require_learning([trainee], [1.0], [torch.full((4, 3), torch.nan)])
 
 
 def test_error_in_one_thread_ends_all(tmp_path):

@@ -56,7 +56,7 @@ def assess(folder: Path, labels: Labelled, settings: EvaluateSettings, root: Pat
         root: the repository's, or that of one variant of a sweep.
 
     Raises:
-        UserError: a file is missing, or the CNNs were trained for other labels.
+        UserError: a file is missing, the CNNs were trained for other labels, or diverged.
     """
     evaluated, resamples = read_evaluated(folder, labels), settings.evaluate.bootstrap
     write_json(root / paths.metrics_of("evaluate"), metrics(evaluated, resamples, settings.seed))
@@ -70,7 +70,7 @@ def read_evaluated(folder: Path, labels: Labelled) -> Evaluated:
     """Read the logits that the CNNs gave for the evaluation part of their labels.
 
     Raises:
-        UserError: a file is missing, or the CNNs were trained for other labels.
+        UserError: a file is missing, the CNNs were trained for other labels, or diverged.
     """
     described = read_json(folder / paths.CNNS.name, "classes", "grid")
     logits = read_tensors(folder / paths.LOGITS.name, "logits")["logits"]
@@ -80,6 +80,11 @@ def read_evaluated(folder: Path, labels: Labelled) -> Evaluated:
         raise UserError(
             f"{folder} has {logits.shape[2]} evaluations of {', '.join(described['classes'])}, the "
             f"labels have {len(actual)} of {', '.join(classes)}: dvc repro"
+        )
+    if not np.isfinite(logits).all():
+        raise UserError(
+            f"{folder / paths.LOGITS.name} holds values that are no numbers, so the training "
+            "diverged: lower train.learning_rate, then dvc repro"
         )
     return Evaluated(list(described["grid"]), logits, ids, actual, classes)
 

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from guess_or_recall.classifier import training
 from guess_or_recall.classifier.cnn import Architecture, exact
+from guess_or_recall.classifier.divergence import require_learning
 from guess_or_recall.classifier.kernels.recording import Step
 from guess_or_recall.classifier.samples import Batches, Sample, batches_of
 from guess_or_recall.classifier.steps import stepper
@@ -26,6 +27,8 @@ from guess_or_recall.classifier.training import Recipe, Trainee
 from guess_or_recall.classifier.workers import in_parallel, shares
 from guess_or_recall.errors import UserError
 from guess_or_recall.statistics.f1 import confusion_matrix, cross_entropy, scores
+
+OFTEN = 50  # steps between two looks at the loss
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,9 @@ class Watch:
         """Move the bar by one step of some CNNs; now and then show their current loss."""
         with self.lock:
             self.bar.update(len(losses[-1]))
-            if len(losses) % 50 == 0:
-                self.bar.set_postfix(loss=f"{torch.stack(losses[-50:]).mean():.3f}", refresh=False)
+            if len(losses) % OFTEN == 0:
+                loss = torch.stack(losses[-OFTEN:]).mean()
+                self.bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
 
     def finished(self, row: dict) -> None:
         """Hand on a row of the history."""
@@ -160,6 +164,8 @@ def train_epoch(
         labels = batches.labels[rows].to(batches.device)
         losses.append(step(batches.patterns(poolings, rows), labels))
         watch.stepped(losses)
+        if len(losses) % OFTEN == 0:
+            require_learning(members, torch.stack(losses[-OFTEN:]).mean(0).tolist(), [])
     weights = np.array([len(rows) for rows in parts]) / len(order)
     columns = torch.stack(losses, 1).double().cpu().numpy()
     return [float(weights @ column) for column in columns]  # one by one: bits as if alone
@@ -168,8 +174,15 @@ def train_epoch(
 def finish_epoch(
     members: list[Trainee], losses: list[float], batches: Batches, scratch: Path, watch: Watch
 ) -> None:
-    """Evaluate some CNNs after an epoch, and keep what they are and gave."""
-    for trainee, loss, logits in zip(members, losses, evaluate(members, batches), strict=True):
+    """Evaluate some CNNs after an epoch, and keep what they are and gave.
+
+    Raises:
+        UserError: the training of one diverged.
+    """
+    require_learning(members, losses, [])
+    outcome = evaluate(members, batches)
+    require_learning(members, losses, outcome)
+    for trainee, loss, logits in zip(members, losses, outcome, strict=True):
         trainee.losses.append(loss)
         trainee.logits.append(logits)
         training.save(trainee, scratch)

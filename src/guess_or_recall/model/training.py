@@ -16,8 +16,10 @@ from torch.nn import functional
 from tqdm import tqdm
 from transformers import AutoModelForCausalLM, GPTNeoXConfig, PreTrainedModel
 
+from guess_or_recall.errors import UserError
 from guess_or_recall.io.checkpoint import load_checkpoint, save_checkpoint
 
+OFTEN = 100  # steps between two looks at the loss
 CHECKPOINT_SECONDS = 60.0
 
 
@@ -48,6 +50,15 @@ def new_model(
         use_cache=False,
     )
     return AutoModelForCausalLM.from_config(config, attn_implementation="sdpa")
+
+
+def require_learning(loss: float, step: int, learning_rate: float) -> None:
+    """Raise UserError where the loss is no number any more, and the model with it."""
+    if not math.isfinite(loss):
+        raise UserError(
+            f"the training of the model diverged by step {step + 1}: its loss is {loss}: lower "
+            f"model.train.learning_rate = {learning_rate:g}"
+        )
 
 
 def next_token_loss(model: Callable, batch: Int[Tensor, "b length"]) -> Float[Tensor, ""]:
@@ -118,6 +129,8 @@ def train_model(
             optimizer.param_groups[0]["lr"] = one_cycle(step, steps, recipe.learning_rate)
             losses[step] = train_step(runner, optimizer, tokens[rows.to(device)].long())
             progress.update()
+            if step % OFTEN == OFTEN - 1 or step == steps - 1:
+                require_learning(losses[step].item(), step, recipe.learning_rate)
             if time.monotonic() - saved > CHECKPOINT_SECONDS:
                 extra = {"losses": losses.cpu(), "done": torch.tensor(step + 1)}
                 save_checkpoint(checkpoint, model, optimizer, extra)
