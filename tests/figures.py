@@ -14,7 +14,9 @@ from matplotlib.text import Text
 from safetensors.numpy import save_file
 from sklearn.metrics import confusion_matrix
 
+from guess_or_recall.classifier.assessment import against_chance
 from guess_or_recall.io import paths
+from guess_or_recall.io.files import write_json
 from guess_or_recall.io.tables import token_column, write_table
 from guess_or_recall.report.ablation import ablation_curves, delta_against_ablation
 from guess_or_recall.report.confusion import confusion_panels
@@ -211,3 +213,6 @@ def write_confusion(classes):
     table = pd.DataFrame(rows, columns=["actual", "predicted", "count", "epoch"])
     paths.CONFUSION.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(paths.CONFUSION, index=False)
+    write_json(
+        paths.CHANCE, against_chance({"min_f1": 0.6, "min_f1_low": 0.5, "min_f1_high": 0.7}, 3)
+    )

@@ -114,6 +114,7 @@ def test_train_then_evaluate(workspace):
     assert found["last_epoch"]["eval_loss"] == pytest.approx(last["eval_loss"].mean())
     assert found["best_cnn"]["min_f1"] == pytest.approx(last["min_f1"].max())
     assert found["min_f1_low"] <= found["min_f1_high"]
+    assert found["above_chance"] == (found["last_epoch"]["min_f1_low"] > 1 / 3)
     assert list(found["per_class"]["all"]) == list(NAMES)
     assert found["min_f1"] == min(row["f1"] for row in found["per_class"]["all"].values())
     check_predictions(logits.numpy())

@@ -41,10 +41,16 @@ def confusion_panels(
 
 
 def with_min_f1(
-    matrices: Mapping[str, Int[np.ndarray, "classes classes"]],
+    matrices: Mapping[str, Int[np.ndarray, "classes classes"]], above_chance: bool
 ) -> dict[str, Int[np.ndarray, "classes classes"]]:
-    """Title the matrices of all epochs and of the last with their minimum F1."""
-    titles = {"all": "all CNNs, all epochs", "last": "all CNNs, last epoch"}
+    """Title the matrices of all epochs and of the last with their minimum F1.
+
+    Args:
+        matrices: of "all" epochs and of the "last".
+        above_chance: whether the CNNs of the last epoch are.
+    """
+    verdict = "" if above_chance else ", not above chance"
+    titles = {"all": "all CNNs, all epochs", "last": f"all CNNs, last epoch{verdict}"}
     return {
         f"{title}\nmin F1 {scores(matrices[epoch]).f1.min():.2f}": matrices[epoch]
         for epoch, title in titles.items()

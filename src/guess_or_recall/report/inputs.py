@@ -16,6 +16,7 @@ from guess_or_recall.attention.gallery import read_gallery
 from guess_or_recall.attention.reading import layers_of
 from guess_or_recall.errors import UserError
 from guess_or_recall.io import paths
+from guess_or_recall.io.files import read_json
 from guess_or_recall.io.tables import read_csv
 from guess_or_recall.io.tensors import read_tensors
 from guess_or_recall.report.flow import Classified
@@ -99,6 +100,11 @@ class Inputs:
     def confusion(self) -> dict[str, Int[np.ndarray, "classes classes"]]:
         """Confusion matrices [actual, predicted] of "all" epochs and of the "last"."""
         return read_confusion(self.classes)
+
+    @cached_property
+    def chance(self) -> dict:
+        """The minimum F1 of the last epoch with its interval, and whether it is above chance."""
+        return read_json(paths.CHANCE, "min_f1", "min_f1_low", "chance", "above_chance")
 
     @cached_property
     def localization(self) -> Localization:

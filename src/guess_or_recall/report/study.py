@@ -13,9 +13,16 @@ from guess_or_recall.report.duplicates import memorized_by_duplicates
 from guess_or_recall.report.flow import taxonomy_flow
 from guess_or_recall.report.gallery import attention_gallery
 from guess_or_recall.report.inputs import Inputs
+from guess_or_recall.report.notice import not_above_chance
 from guess_or_recall.report.planting import class_by_planting
 from guess_or_recall.report.rouge import rouge_distribution
 from guess_or_recall.report.tree import decision_tree
+
+
+def if_above_chance(study: Inputs, draw: Callable[[], Figure]) -> Figure:
+    """A figure of Δ, or a page that says why it is not drawn."""
+    return draw() if study.chance["above_chance"] else not_above_chance(study.chance)
+
 
 FIGURES: dict[str, Callable[[Inputs], Figure]] = {
     "memorized_by_duplicates": lambda study: memorized_by_duplicates(
@@ -47,13 +54,23 @@ FIGURES: dict[str, Callable[[Inputs], Figure]] = {
         study.gallery.layers,
     ),
     "learning_curves": lambda study: learning_curves(study.history, len(study.classes)),
-    "confusion": lambda study: confusion_panels(with_min_f1(study.confusion), study.classes),
-    "delta_maps": lambda study: delta_maps(
-        study.localization.maps, study.classes, study.prefix, study.localization.layers
+    "confusion": lambda study: confusion_panels(
+        with_min_f1(study.confusion, study.chance["above_chance"]), study.classes
     ),
-    "delta_profile": lambda study: delta_profile(study.localization.profile, study.classes),
+    "delta_maps": lambda study: if_above_chance(
+        study,
+        lambda: delta_maps(
+            study.localization.maps, study.classes, study.prefix, study.localization.layers
+        ),
+    ),
+    "delta_profile": lambda study: if_above_chance(
+        study, lambda: delta_profile(study.localization.profile, study.classes)
+    ),
     "ablation_curves": lambda study: ablation_curves(study.ablation, study.classes, study.prefix),
-    "delta_against_ablation": lambda study: delta_against_ablation(
-        study.localization.profile, study.ablation, study.agreement, study.classes
+    "delta_against_ablation": lambda study: if_above_chance(
+        study,
+        lambda: delta_against_ablation(
+            study.localization.profile, study.ablation, study.agreement, study.classes
+        ),
     ),
 }
