@@ -145,11 +145,11 @@ def test_plain_repro_does_not_make_the_attention_again(published, port, clone):
         assert done.returncode != 0 and "Running stage 'attention'" in done.stdout
         [said] = re.findall("error in attention: data/attention is not made again.*", done.stderr)
         assert "Traceback" not in done.stderr
-        making, restoring = re.findall("`((?:python|git)[^`]*)`", said)
+        making, restoring = re.findall("`((?:gor|git)[^`]*)`", said)
         must(clone, "bash", "-euc", restoring)
         assert (files(clone / "data"), files(clone / "metrics")) == before
     assert "Running stage" not in must(clone, "dvc", "repro", "--allow-missing")
-    must(clone, "bash", "-euc", making)
+    must(clone, "bash", "-euc", making, PYTHONPATH=str(clone / "src"))
     assert "Running stage 'attention'" in must(clone, "dvc", "repro")
     assert files(clone / "data/attention") == files(published / "data/attention")
 

@@ -81,6 +81,6 @@ def damaged(path: Path, what: str) -> UserError:
         return UserError(f"{path} is damaged: {what}")
     name = folder.name if folder.name != "gallery" else "attention"
     return UserError(
-        f"{path} is damaged: {what}; `dvc checkout --force data/{folder.name}` brings it back, "
+        f"{path} is damaged: {what}; `dvc checkout --force {name}` brings it back, "
         f"`dvc repro -f -s {name}` makes it anew"
     )
