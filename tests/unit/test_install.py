@@ -16,6 +16,7 @@ FILES = (
     "README.md",
     "params.yaml",
     "versions.yaml",
+    "dvc.yaml",
 )
 
 

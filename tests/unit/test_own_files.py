@@ -233,7 +233,7 @@ def test_unreadable_files_are_named(tmp_path, monkeypatch, name, what):
     if what == "open":
         for module in ("decoding", "files"):
             monkeypatch.setattr(f"guess_or_recall.corpus.{module}.open", denied, raising=False)
-        monkeypatch.setattr("guess_or_recall.io.files.open", denied, raising=False)
+        monkeypatch.setattr("guess_or_recall.io.checksums.open", denied, raising=False)
     else:
         monkeypatch.setattr("guess_or_recall.corpus.files.READERS", {Path(name).suffix: denied})
     assert f"{name} cannot be read (Permission denied): make it readable" in refused(tmp_path)
