@@ -40,7 +40,9 @@ def main() -> int:
 
 def usage() -> str:
     """The stages with their descriptions of dvc.yaml."""
-    lines = (f"  {name:<10} {stage['desc']}" for name, stage in described().items())
+    from guess_or_recall.io.scratch import declared_stages
+
+    lines = (f"  {name:<10} {stage['desc']}" for name, stage in declared_stages().items())
     return USAGE.format(stages="\n".join(lines))
 
 
@@ -52,27 +54,22 @@ def run_stage(name: str) -> None:
     """
     from guess_or_recall.io.checksums import NAME, verify
     from guess_or_recall.io.files import seal
+    from guess_or_recall.io.scratch import declared_stages
     from guess_or_recall.settings.params import read_params
 
     read_params()
     note_versions()
-    for path in described()[name]["deps"]:
-        if path.startswith("data/"):
-            verify(Path(path))
-    outputs = [Path("data") / name, *([Path("data/gallery")] if name == "attention" else [])]
-    for folder in outputs:
+    stage = declared_stages()[name]
+    for path in map(Path, stage["deps"]):
+        if path.parts[0] == "data":
+            verify(path)
+    outputs = [Path(path) for output in stage["outs"] for path in output]
+    folders = {Path(*path.parts[:2]) for path in outputs if path.parts[0] == "data"}
+    for folder in folders:
         (folder / NAME).unlink(missing_ok=True)  # of what is made anew
     importlib.import_module(f"guess_or_recall.stages.{name}").main()
-    for folder in outputs:
-        if folder.is_dir():
-            seal(folder)
-
-
-def described() -> dict[str, dict]:
-    """The stages as dvc.yaml describes them, by name."""
-    from guess_or_recall.settings.yaml import read_yaml
-
-    return read_yaml(ROOT / "dvc.yaml")["stages"]
+    for folder in folders:
+        seal(folder)
 
 
 def note_versions() -> None:

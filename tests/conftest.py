@@ -17,7 +17,7 @@ from jaxtyping import install_import_hook
 CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
 install_import_hook("guess_or_recall", CHECKER)
 import run as program  # noqa: E402
-from guess_or_recall.settings.yaml import read_yaml  # noqa: E402
+from guess_or_recall.io.scratch import declared_stages  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 os.environ["PYTHONPATH"] = str(ROOT / "src")  # for the processes that tests start
@@ -114,7 +114,7 @@ def micro(tmp_path_factory):
 
 def stages() -> list[str]:
     """Names of the stages of this repository, in their order."""
-    return list(read_yaml(ROOT / "dvc.yaml")["stages"])
+    return list(declared_stages())
 
 
 def run_stages(folder: Path, *names: str) -> None:

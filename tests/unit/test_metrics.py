@@ -13,13 +13,26 @@ from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix as reference_confusion
 from sklearn.metrics import precision_recall_fscore_support
 
-from guess_or_recall.classifier.assessment import summary
+from guess_or_recall.classifier.assessment import Evaluated, metrics, summary
 from guess_or_recall.statistics.bootstrap import bootstrap_min_f1, draws
 from guess_or_recall.statistics.f1 import confusion_matrix, cross_entropy, scores
 from guess_or_recall.statistics.intervals import wilson
 from guess_or_recall.statistics.repeats import paired_t, t_interval
 
 PUBLISHED = Path(__file__).parents[2] / "published"
+
+
+@pytest.mark.parametrize(("right", "above"), [(1.0, True), (0.55, True), (0.4, False)])
+def test_above_chance_is_the_whole_interval(right, above):
+    """CNNs that are right in so many of 600 sequences, and else guess evenly."""
+    draw = np.random.default_rng(0)
+    actual = np.repeat(np.arange(3, dtype=np.int8), 200)
+    said = np.where(draw.random(600) < right, actual, (actual + draw.integers(1, 3, 600)) % 3)
+    logits = np.eye(3, dtype=np.float32)[said][None, None]
+    evaluated = Evaluated(["k6-f10-mean"], logits, np.arange(600), actual, ["a", "b", "c"])
+    values = metrics(evaluated, 200, 0)
+    assert values["above_chance"] is above
+    assert values["last_epoch"]["min_f1"] > 1 / 3  # which alone would not do
 
 
 def test_by_hand():

@@ -39,9 +39,9 @@ def rows_of(
         pattern: after the softmax.
         mask: what the architecture adds to the scores, or true at allowed keys, or none.
     """
-    barred = forbidden(pattern, mask)
-    sums = pattern.masked_fill(barred, 0).sum(-1, dtype=torch.float32)
-    leaked = pattern.masked_fill(~barred, 0).sum(-1, dtype=torch.float32)
+    allowed = ~forbidden(pattern, mask)
+    leaked = pattern.masked_fill(allowed, 0).sum(-1, dtype=torch.float32)
+    sums = pattern.sum(-1, dtype=torch.float32) - leaked  # faster than to mask the pattern again
     return Rows(sums.amin((1, 2)), sums.amax((1, 2)), leaked.amax((1, 2)))
 
 

@@ -46,7 +46,7 @@ class Evaluated(NamedTuple):
         return self.logits.reshape(-1, *self.logits.shape[2:])
 
 
-def assess(folder: Path, labels: Labelled, settings: EvaluateSettings, root: Path) -> None:
+def assess(folder: Path, labels: Labelled, settings: EvaluateSettings, root: Path) -> dict:
     """Write metrics/evaluate.json and the files of data/evaluate below `root`.
 
     Args:
@@ -55,17 +55,20 @@ def assess(folder: Path, labels: Labelled, settings: EvaluateSettings, root: Pat
         settings: of the stage `evaluate`.
         root: the repository's, or that of one variant of a sweep.
 
+    Returns:
+        The metrics.
+
     Raises:
         UserError: a file is missing, the CNNs were trained for other labels, or diverged.
     """
     evaluated, resamples = read_evaluated(folder, labels), settings.evaluate.bootstrap
     values = metrics(evaluated, resamples, settings.seed)
     write_json(root / paths.metrics_of("evaluate"), values)
-    write_json(root / paths.CHANCE, against_chance(values["last_epoch"], len(labels.classes)))
     write_csv(root / paths.CONFUSION, confusions(evaluated))
     write_csv(root / paths.PLOTTED, plotted(evaluated))
     write_table(root / paths.PREDICTIONS, predictions(evaluated))
     write_table(root / paths.VOTES, votes(evaluated))
+    return values
 
 
 def read_evaluated(folder: Path, labels: Labelled) -> Evaluated:
@@ -99,7 +102,8 @@ def metrics(evaluated: Evaluated, resamples: int, seed: int) -> dict:
     last_epoch = summary(last, actual, resamples, seed)
     return {
         **summary(evaluated.all_epochs, actual, resamples, seed),
-        "above_chance": against_chance(last_epoch, len(evaluated.classes))["above_chance"],
+        # the F1 of an even guess among classes of one size is 1 / classes
+        "above_chance": last_epoch["min_f1_low"] > 1 / len(evaluated.classes),
         "last_epoch": last_epoch,
         "best_cnn": {"name": evaluated.cnns[best], **best_alone},
         "per_class": {
@@ -127,16 +131,6 @@ def summary(
         **over_classes,
         "eval_loss": float(cross_entropy(logits, actual).mean()),
     }
-
-
-def against_chance(last_epoch: dict[str, float], classes: int) -> dict[str, float | bool]:
-    """Whether the CNNs of the last epoch are above chance: the whole interval of their minimum F1.
-
-    Chance is the F1 of an even guess among classes of one size, 1 / classes.
-    """
-    chance = 1 / classes
-    known = {key: last_epoch[key] for key in ("min_f1", "min_f1_low", "min_f1_high")}
-    return {**known, "chance": chance, "above_chance": known["min_f1_low"] > chance}
 
 
 def best_cnn(last: Float32[np.ndarray, "cnn n classes"], actual: Int8[np.ndarray, " n"]) -> int:

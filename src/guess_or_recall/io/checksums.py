@@ -76,9 +76,9 @@ def damaged(path: Path, what: str) -> UserError:
         path: the file.
         what: is wrong with it, in a few words.
     """
-    folder = next((one for one in (path, *path.parents) if one.parent.name == "data"), None)
+    folder = next((place for place in (path, *path.parents) if place.parent.name == "data"), None)
     if folder is None:
-        return UserError(f"{path} is damaged: {what}")
+        return UserError(f"{path} is damaged: {what}; copy it again, or make it anew")
     name = folder.name if folder.name != "gallery" else "attention"
     return UserError(
         f"{path} is damaged: {what}; `dvc checkout --force {name}` brings it back, "

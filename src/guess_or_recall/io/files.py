@@ -63,12 +63,14 @@ def write_csv(path: Path, frame: "pd.DataFrame", float_format: str | None = None
 
 
 def existing(path: Path) -> Path:
-    """Return `path`; UserError where it is missing, or not as its stage made it (`verify`)."""
+    """Return `path`; UserError where it is missing, unreadable, or not as its stage made it."""
     if not path.exists():
         raise UserError(
             f"{path} is missing: make it with `dvc repro` (or fetch it with `dvc pull`, where the "
             "remotes are set up: docs/sharing.md)"
         )
+    if not os.access(path, os.R_OK):
+        raise UserError(f"{path} cannot be read (Permission denied): make it readable (chmod u+r)")
     verify(path)
     return path
 

@@ -44,7 +44,6 @@ CONFUSION = EVALUATE / "confusion.csv"
 PREDICTIONS = EVALUATE / "predictions.parquet"
 PLOTTED = EVALUATE / "predictions.csv"  # what `dvc plots` draws
 VOTES = EVALUATE / "votes.parquet"
-CHANCE = EVALUATE / "chance.json"  # whether the CNNs are above chance
 
 LOCALIZE = DATA / "localize"
 DELTA = LOCALIZE / "delta.safetensors"

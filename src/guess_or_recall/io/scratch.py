@@ -42,20 +42,22 @@ def work_name(kind: str, *matters: object) -> str:
 @cache
 def code_of(stage: str) -> str:
     """Hash of the modules that decide what a stage makes, as dvc.yaml lists them."""
-    return content_hash(*(PROJECT / dep for dep in declared(stage)["deps"] if dep[:4] == "src/"))
+    return content_hash(
+        *(PROJECT / dep for dep in declared_stages()[stage]["deps"] if dep[:4] == "src/")
+    )
 
 
 @cache
 def versions_of(stage: str) -> dict[str, str]:
     """Installed versions of the libraries that decide what a stage makes, by dvc.yaml."""
-    files = [entry for entry in declared(stage)["params"] if isinstance(entry, dict)]
+    files = [entry for entry in declared_stages()[stage]["params"] if isinstance(entry, dict)]
     names = [name for file in files for name in file["versions.yaml"]]
     return {name: version(name) for name in names}
 
 
-def declared(stage: str) -> dict:
-    """A stage of dvc.yaml."""
-    return read_yaml(PROJECT / "dvc.yaml")["stages"][stage]
+def declared_stages() -> dict[str, dict]:
+    """The stages of dvc.yaml, by name."""
+    return read_yaml(PROJECT / "dvc.yaml")["stages"]
 
 
 @contextmanager

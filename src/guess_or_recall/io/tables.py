@@ -40,8 +40,8 @@ def write_parts(path: Path, parts: Iterable[pa.Table]) -> None:
 
 def read_table(path: Path, schema: pa.Schema) -> pa.Table:
     """Read the columns of `schema` from a parquet file; UserError on other columns or types."""
-    check_columns(path, schema)
     with reading(path):
+        check_columns(path, schema)
         return pq.read_table(path, columns=schema.names)
 
 
@@ -53,8 +53,8 @@ def read_whole(path: Path) -> pa.Table:
 
 def read_parts(path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
     """Read the columns of `schema`, one row group at a time; UserError as `read_table`."""
-    check_columns(path, schema)
     with reading(path), pq.ParquetFile(path) as file:
+        check_columns(path, schema)
         for group in range(file.num_row_groups):
             yield file.read_row_group(group, columns=schema.names)
 
@@ -77,11 +77,16 @@ def read_schema(path: Path) -> pa.Schema:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Say which file is damaged where Arrow cannot read it in the block."""
+    """Check a file's bytes, then say which file is damaged where Arrow cannot read it in the block.
+
+    What the system says of it (of rights, of a disk) is no damage, and is passed on.
+    """
     existing(path)
     try:
         yield
-    except (pa.ArrowException, OSError) as error:  # Arrow's own errors of damaged pages are OSError
+    except (pa.ArrowException, OSError) as error:  # Arrow has OSErrors of its own, without a number
+        if isinstance(error, OSError) and error.errno:
+            raise
         raise damaged(path, first_line(error)) from None
 
 
@@ -95,7 +100,7 @@ def read_csv(path: Path, **options: Any) -> pd.DataFrame:
 
 def check_columns(path: Path, schema: pa.Schema) -> None:
     """Raise UserError where a parquet file lacks a column of `schema`, or has another type."""
-    stored = read_schema(path)
+    stored = pq.read_schema(path)
     for field in schema:
         if field.name not in stored.names:
             raise UserError(f"{path}: no column '{field.name}' (it has {', '.join(stored.names)})")

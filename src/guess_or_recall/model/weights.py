@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from guess_or_recall.errors import UserError
+from guess_or_recall.io.checksums import sha256
 
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 SETTINGS = ("config.json", "generation_config.json")
@@ -104,8 +105,7 @@ def files_hash(files: list[Path]) -> str:
     for path in files:
         blob = Path(os.readlink(path)).name if path.is_symlink() else ""
         if not is_blob(path, blob):  # small files are named otherwise
-            with open(path, "rb") as stream:
-                blob = hashlib.file_digest(stream, "sha256").hexdigest()
+            blob = sha256(path)
         digest.update(path.name.encode() + bytes.fromhex(blob))
     return digest.hexdigest()
 

@@ -102,9 +102,9 @@ class Inputs:
         return read_confusion(self.classes)
 
     @cached_property
-    def chance(self) -> dict:
-        """The minimum F1 of the last epoch with its interval, and whether it is above chance."""
-        return read_json(paths.CHANCE, "min_f1", "min_f1_low", "chance", "above_chance")
+    def evaluation(self) -> dict:
+        """The metrics of the CNNs, and whether they are above chance."""
+        return read_json(paths.metrics_of("evaluate"), "last_epoch", "above_chance")
 
     @cached_property
     def localization(self) -> Localization:

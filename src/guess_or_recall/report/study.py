@@ -21,7 +21,9 @@ from guess_or_recall.report.tree import decision_tree
 
 def if_above_chance(study: Inputs, draw: Callable[[], Figure]) -> Figure:
     """A figure of Δ, or a page that says why it is not drawn."""
-    return draw() if study.chance["above_chance"] else not_above_chance(study.chance)
+    if study.evaluation["above_chance"]:
+        return draw()
+    return not_above_chance(study.evaluation["last_epoch"], len(study.classes))
 
 
 FIGURES: dict[str, Callable[[Inputs], Figure]] = {
@@ -55,7 +57,7 @@ FIGURES: dict[str, Callable[[Inputs], Figure]] = {
     ),
     "learning_curves": lambda study: learning_curves(study.history, len(study.classes)),
     "confusion": lambda study: confusion_panels(
-        with_min_f1(study.confusion, study.chance["above_chance"]), study.classes
+        with_min_f1(study.confusion, study.evaluation["above_chance"]), study.classes
     ),
     "delta_maps": lambda study: if_above_chance(
         study,

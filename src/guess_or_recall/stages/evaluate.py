@@ -3,8 +3,8 @@
     python src/run.py evaluate
 
 Makes metrics/evaluate.json (fractions, the loss in nats; over all epochs, as the paper sums them,
-and over the last one) and data/evaluate/: confusion.csv, predictions.csv, predictions.parquet,
-votes.parquet and chance.json.
+and over the last one) and data/evaluate/: confusion.csv, predictions.csv, predictions.parquet and
+votes.parquet.
 """
 
 import sys
@@ -12,7 +12,6 @@ from pathlib import Path
 
 from guess_or_recall.classifier.assessment import assess
 from guess_or_recall.io import paths
-from guess_or_recall.io.files import read_json
 from guess_or_recall.settings.evaluate import EvaluateSettings
 from guess_or_recall.settings.section import read_settings
 from guess_or_recall.taxonomy.labels import read_labels
@@ -21,6 +20,6 @@ from guess_or_recall.taxonomy.labels import read_labels
 def main() -> None:
     """Write the metrics and the predictions."""
     settings, labels = read_settings(EvaluateSettings), read_labels(paths.LABELS)
-    assess(paths.TRAIN, labels, settings, Path())
-    if not read_json(paths.CHANCE)["above_chance"]:
+    metrics = assess(paths.TRAIN, labels, settings, Path())
+    if not metrics["above_chance"]:
         print("warning: evaluate: the CNNs are not above chance", file=sys.stderr)
