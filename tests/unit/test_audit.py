@@ -17,6 +17,7 @@ from guess_or_recall.attention.store import POOLINGS
 from guess_or_recall.audit import describe, examine
 from guess_or_recall.audit.examine import Examination
 from guess_or_recall.audit.lookup import Subject, look_up
+from guess_or_recall.audit.parting import Parting
 from guess_or_recall.classifier.cnn import Architecture, Cnn
 from guess_or_recall.corpus.tokenizer import train_tokenizer
 from guess_or_recall.errors import UserError
@@ -34,6 +35,8 @@ from tests.conftest import ROOT
 KINDS = ("guided", "plain")  # of gradients
 LENGTHS = Lengths(prefix=3, suffix=2)
 TREE = TaxonomyTree("mine", (("often", "sequence_duplicates > delta"), ("code", "is_code")), "rest")
+
+PARTING = Parting("de", "de", None)
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +145,8 @@ def test_the_map_of_a_sequence_is_made_as_those_of_the_study(monkeypatch, gradie
 
 def examination(label: int, **features: float | bool) -> Examination:
     zeros = np.zeros((1, 5, 5), np.float32)
-    return Examination(features, TREE, label, list("abcde"), zeros, zeros, {})
+    letters = list("abcde")
+    return Examination(features, TREE, label, letters, PARTING, zeros, zeros, {})
 
 
 @pytest.mark.parametrize(

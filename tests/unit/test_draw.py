@@ -26,7 +26,7 @@ from guess_or_recall.localization.choice import LOCALIZED, chosen
 from guess_or_recall.localization.delta import deltas
 from guess_or_recall.report.delta import delta_maps, delta_profile
 from guess_or_recall.report.gallery import attention_gallery
-from guess_or_recall.report.sequence import sequence_figure
+from guess_or_recall.report.sequence import Words, sequence_figure
 from guess_or_recall.report.style import STYLE, class_colors, save_png
 from guess_or_recall.settings.params import read_params
 from tests.made_study import CLASSES, FILE, LAYERS, POOLINGS, STORE, labels, main, write_cnns
@@ -81,7 +81,7 @@ def test_delta_and_one_sequence_are_those_of_the_store(study):
         mean = unpack(torch.from_numpy(pooled["mean"][0]).float()).numpy()
         words = [str(token) for token in said.tokens[0]]
         maps, numbers = found.maps[said.label[0]], range(LAYERS)
-        figure = sequence_figure(mean, maps, words, 32, 1, "one", numbers)
+        figure = sequence_figure(mean, maps, Words(words, 32), 1, "one", numbers)
         images = [image.get_array() for axes in figure.axes for image in axes.images]
         both.append((found.maps, found.profiles, *images))
     assert both[0][0].max() > 0 and len(both[0]) == 2 + 2 * (1 + LAYERS)

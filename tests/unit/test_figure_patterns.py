@@ -11,7 +11,7 @@ import pytest
 from guess_or_recall.report.ablation import ablation_curves, delta_against_ablation
 from guess_or_recall.report.delta import delta_maps
 from guess_or_recall.report.gallery import attention_gallery, shown_layers, shown_rows
-from guess_or_recall.report.sequence import sequence_figure, shown
+from guess_or_recall.report.sequence import Words, sequence_figure, shown
 from tests.figures import (
     NAMES,
     NUMBERS,
@@ -73,7 +73,7 @@ def test_patterns_of_any_lengths_are_parted_behind_the_prefix(prefix, length):
         attention_gallery(patterns, ids, ids, names, prefix, NUMBERS),
         delta_maps(patterns[:, :, 0], names, prefix, NUMBERS),
         sequence_figure(
-            patterns[0, :, 0], patterns[1, :, 0], tokens, prefix, 0, "one", range(len(patterns[0]))
+            *(patterns[0, :, 0], patterns[1, :, 0]), Words(tokens, prefix), 0, "one", NUMBERS[:2]
         ),
     )
     border, end = prefix - 0.5, length - 0.5
@@ -148,7 +148,8 @@ def test_agreement_is_written_with_its_interval():
 def test_one_sequence_has_its_tokens_on_both_axes(tmp_path):
     tokens = [f"t{i}" for i in range(61)] + ["\n    ", "日本", "a long token"]
     patterns = attention(1, 3)[0].mean(1).astype(np.float32)
-    figure = sequence_figure(patterns, delta(1, 3)[0], tokens, PREFIX, 1, "7: recall", range(3))
+    words = Words(tokens, PREFIX)
+    figure = sequence_figure(patterns, delta(1, 3)[0], words, 1, "7: recall", range(3))
     axes = figure.axes[0]
     for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
         assert [label.get_text() for label in labels] == [shown(token) for token in tokens]

@@ -35,7 +35,7 @@ from guess_or_recall.model.pointer import describe
 from guess_or_recall.report.ablation import ablation_curves, delta_against_ablation
 from guess_or_recall.report.delta import delta_maps, delta_profile
 from guess_or_recall.report.gallery import attention_gallery
-from guess_or_recall.report.sequence import sequence_figure
+from guess_or_recall.report.sequence import Words, sequence_figure
 
 KINDS = ["linear_attention", "full_attention", "linear_attention", "full_attention"]
 NUMBERS, LENGTH = [1, 3], 12
@@ -140,7 +140,7 @@ def test_figures_have_the_numbers(ablation):
     titled = [
         delta_maps(values, CLASSES, 6, NUMBERS),
         attention_gallery(values[:, :, None], np.arange(3), IDS[:3], CLASSES, 6, NUMBERS),
-        sequence_figure(values[0], values[1], ["t"] * LENGTH, 6, 3, "one", NUMBERS),
+        sequence_figure(values[0], values[1], Words(["t"] * LENGTH, 6), 3, "one", NUMBERS),
     ]
     for figure in titled:
         titles = [line for axes in figure.axes for line in axes.get_title().split("\n")]

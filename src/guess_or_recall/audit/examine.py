@@ -15,6 +15,7 @@ from guess_or_recall.attention.store import POOLINGS
 from guess_or_recall.attention.studied import studied_tokens
 from guess_or_recall.attention.triangle import unpack
 from guess_or_recall.audit.lookup import Subject
+from guess_or_recall.audit.parting import Parting, parting
 from guess_or_recall.classifier.cnn import Cnn
 from guess_or_recall.classifier.saved import load_cnns
 from guess_or_recall.corpus.tokenizer import decode
@@ -35,7 +36,8 @@ class Examination(NamedTuple):
     features: dict[str, float | bool]  # by the names that a taxonomy uses
     tree: TaxonomyTree
     label: int  # of `tree.classes`
-    words: list[str]  # the text of each token
+    words: list[str]  # the text of each token, as it is studied
+    parting: Parting  # of the sequence's suffix and the one that is studied
     attention: Float32[np.ndarray, "layers query key"]  # mean over heads
     delta: Float[np.ndarray, "layers query key"]  # mean over CNNs
     chances: dict[str, Float32[np.ndarray, " classes"]]  # of each CNN by its name
@@ -49,9 +51,9 @@ def examine(
     Raises:
         UserError: the CNNs are missing, or were trained for another taxonomy.
     """
-    current = tree(params.taxonomy, params.taxonomies)
+    current, prefix = tree(params.taxonomy, params.taxonomies), params.sequences.prefix
     cnns = load_current(current, torch.device(model.device))
-    scores = score(model, subject.tokens, params.sequences.prefix, 1, 1)
+    scores = score(model, subject.tokens, prefix, 1, 1)
     frame = features_of(subject, tokenizer, scores.memorization_score, params)
     labels = classify(frame, current, **params.thresholds())
     studied = studied_tokens(subject.tokens, scores.continuation, scores.memorization_score)
@@ -63,6 +65,7 @@ def examine(
         current,
         label,
         decode(tokenizer, studied.T),
+        parting(tokenizer, subject.tokens[0, prefix:], studied[0, prefix:]),
         unpack(torch.from_numpy(pooled["mean"][0]).float()).numpy(),
         deltas(cnns, pooled, labels, params.localize.gradients, 1, quiet=True).maps[label],
         chances(cnns, pooled),

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from guess_or_recall.commands._console import plain_console
 from guess_or_recall.device import device
 from guess_or_recall.plan.calibrate import MARGIN, Trial, calibrate, room_on
 from guess_or_recall.plan.needs import Needs, current_counts, needs_of
@@ -32,7 +33,7 @@ def main(
     Raises:
         UserError: the model cannot be found, or the disk cannot hold what will be made.
     """
-    params, console = read_params(), Console(highlight=False, soft_wrap=True)
+    params, console = read_params(), plain_console(soft_wrap=True)
     config, dtype = config_of(params), getattr(torch, dtype_of(params))
     shape, needs = shape_of(config), needs_of(params)
     weights = shape.parameters * dtype.itemsize

@@ -1,16 +1,15 @@
 """Describe one sequence, and where the CNNs look in it.
 
 `gor sequence 1234` takes a sequence of the corpus, `gor sequence "some text"` the first tokens of a
-text. Says whether the model memorizes it, its features, its way through the taxonomy, which class
-the CNNs take it for and which tokens they look at. Draws its attention in grey and, over it, the Δ
+text. Says whether the model memorizes it and, if not, where its continuation leaves the text; its
+features, its way through the taxonomy, which class the CNNs take it for and which tokens they look
+at. Draws its attention in grey and, over it, the Δ
 of its class.
 """
 
-import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from guess_or_recall.audit.describe import (
     chances_table,
@@ -21,13 +20,15 @@ from guess_or_recall.audit.describe import (
 )
 from guess_or_recall.audit.examine import Examination, examine
 from guess_or_recall.audit.lookup import look_up, tokenizer_folder
+from guess_or_recall.audit.parting import suffixes
+from guess_or_recall.commands._console import plain_console
 from guess_or_recall.commands._options import Out
 from guess_or_recall.corpus.tokenizer import load_tokenizer
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.paths import MODEL, RESULTS
 from guess_or_recall.model.layers import numbered_modules
 from guess_or_recall.model.load import load_model
-from guess_or_recall.report.sequence import sequence_figure
+from guess_or_recall.report.sequence import Words, sequence_figure
 from guess_or_recall.report.style import save
 from guess_or_recall.settings.params import Params, read_params
 
@@ -54,10 +55,11 @@ def main(
     require_layer(layer, layers)
     examination = examine(subject, model, tokenizer, params)
     describe(subject.name, examination, params)
-    delta, words, prefix = examination.delta, examination.words, params.sequences.prefix
+    delta = examination.delta
+    words = Words(examination.words, params.sequences.prefix, examination.parting.place)
     drawn = layers[int(delta.mean((1, 2)).argmax())] if layer is None else layer
     title = f"{subject.name}: {examination.tree.classes[examination.label]}"
-    figure = sequence_figure(examination.attention, delta, words, prefix, drawn, title, layers)
+    figure = sequence_figure(examination.attention, delta, words, drawn, title, layers)
     save(figure, out, f"sequence_{subject.name}")
     print(f"{out}/sequence_{subject.name}.png and .pdf")
 
@@ -71,8 +73,10 @@ def require_layer(layer: int | None, layers: list[int]) -> None:
 
 def describe(name: str, examination: Examination, params: Params) -> None:
     """Print all that is to be said."""
-    console, prefix = Console(file=sys.stdout, highlight=False), params.sequences.prefix
+    console, prefix = plain_console(), params.sequences.prefix
     console.print(f"sequence {name}: {memorization(examination, prefix)}", style="bold")
+    for line in suffixes(examination.parting, prefix):
+        console.print(line)
     console.print(features(examination))
     for step in way_through(examination, params.thresholds()):
         console.print(f"  {step}")

@@ -5,19 +5,18 @@ failed and why, and the time left.
 """
 
 import shlex
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from typing import Annotated, get_args
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from guess_or_recall.cluster.chain import STEPS, Chain, latest
 from guess_or_recall.cluster.settings import read_settings
 from guess_or_recall.cluster.slurm import queue
 from guess_or_recall.cluster.state import State, Task, seconds_left, tasks, underway
+from guess_or_recall.commands._console import plain_console
 from guess_or_recall.sweep import experiments
 
 STATES = get_args(State)
@@ -38,10 +37,10 @@ def main(
     """
     asked = latest(chain)
     seen = look(asked)
-    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    console = plain_console(soft_wrap=True)
     console.print(overview(asked, seen))
     for line in listed(seen, STATES if everything else ("running", "failed")):
-        console.print(line, markup=False)
+        console.print(line)
     left = seconds_left(seen, read_settings().at_once)
     if left:
         console.print(f"variants: about {duration(left)} left")

@@ -1,6 +1,7 @@
 """One sequence: where it attends, and where the CNNs see its class, token by token."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -9,7 +10,7 @@ from matplotlib.colors import LogNorm, PowerNorm
 from matplotlib.figure import Figure
 
 from guess_or_recall.report.pattern import part_prefix
-from guess_or_recall.report.style import STYLED, new_figure
+from guess_or_recall.report.style import PALETTE, STYLED, new_figure, wrapped
 
 TOKEN = 0.125  # inches a token
 STRIP = 8  # layers side by side under the large panel
@@ -17,12 +18,25 @@ LETTERS = 0x250  # letters up to here are in the font
 VISIBLE = str.maketrans({"\n": "⏎", "\t": "→", " ": "·", "\r": "␍"})
 
 
+class Words(NamedTuple):
+    """The tokens of a sequence as it is studied, in words."""
+
+    tokens: Sequence[str]
+    prefix: int  # how many of them are the prefix
+    parting: int | None = None  # from that token of the suffix on they are the model's own
+
+    @property
+    def places(self) -> range:
+        """Those of the model's own tokens, where the text has others."""
+        length = len(self.tokens)
+        return range(length if self.parting is None else self.prefix + self.parting, length)
+
+
 @STYLED
 def sequence_figure(
     attention: Float[np.ndarray, "layers query key"],
     delta: Float[np.ndarray, "layers query key"],
-    tokens: Sequence[str],
-    prefix: int,
+    words: Words,
     layer: int,
     title: str,
     numbers: Sequence[int],
@@ -32,13 +46,12 @@ def sequence_figure(
     Args:
         attention: mean over heads.
         delta: of the sequence's class, mean over CNNs.
-        tokens: texts of its tokens.
-        prefix: how many of them are the prefix.
+        words: its tokens; those that are the model's own, not the text's, are coloured.
         layer: the one that is drawn large, with its tokens; all are drawn small below.
         title: one line or more.
         numbers: the model's own, of the layers.
     """
-    layers, length = len(attention), len(tokens)
+    layers, length = len(attention), len(words.tokens)
     place = list(numbers).index(layer)
     rows = -(-layers // STRIP)
     large = TOKEN * length
@@ -46,17 +59,36 @@ def sequence_figure(
     grid = figure.add_gridspec(rows + 1, STRIP, height_ratios=[large, *[0.95] * rows])
     axes = figure.add_subplot(grid[0, :])
     strength = PowerNorm(0.5, 0, float(delta.max()) or 1)
-    draw_overlay(axes, attention[place], delta[place], strength, prefix)
-    names = [shown(token) for token in tokens]
-    axes.set_xticks(range(length), names, rotation=90, fontsize=6.5, family="DejaVu Sans Mono")
-    axes.set_yticks(range(length), names, fontsize=6.5, family="DejaVu Sans Mono")
-    axes.set(xlabel="key", ylabel="query", title=f"{title}\nlayer {layer}")
+    draw_overlay(axes, attention[place], delta[place], strength, words.prefix)
+    name_tokens(axes, words)
+    lines = [title, *origin(words), f"layer {layer}"]
+    width = max(40, int(1.8 * length))  # letters
+    axes.set(xlabel="key", ylabel="query", title="\n".join(wrapped(line, width) for line in lines))
     for index in range(layers):
         small = figure.add_subplot(grid[1 + index // STRIP, index % STRIP])
-        draw_overlay(small, attention[index], delta[index], strength, prefix)
+        draw_overlay(small, attention[index], delta[index], strength, words.prefix)
         small.set_title(f"layer {numbers[index]}", fontsize=8)
         small.set(xticks=[], yticks=[])
     return figure
+
+
+def origin(words: Words) -> list[str]:
+    """A line that says from where on the tokens are the model's; none where they never are."""
+    if not words.places:
+        return []
+    first = words.places[0] + 1
+    return [f"from token {first} on (orange) the model's own continuation, not the text"]
+
+
+def name_tokens(axes: Axes, words: Words) -> None:
+    """Write the tokens on both axes, in another colour where they are not the text's."""
+    names = [shown(token) for token in words.tokens]
+    look = {"fontsize": 6.5, "family": "DejaVu Sans Mono"}
+    axes.set_xticks(range(len(names)), names, rotation=90, **look)
+    axes.set_yticks(range(len(names)), names, **look)
+    for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
+        for place in words.places:
+            labels[place].set_color(PALETTE[5])
 
 
 def draw_overlay(
@@ -78,6 +110,7 @@ def draw_overlay(
 def shown(token: str) -> str:
     """The name of a token on an axis: white space made visible, at most eight letters."""
     visible = "".join(
-        c if ord(c) < LETTERS or c in "⏎→␍" else "□" for c in token.translate(VISIBLE)
+        c if (c.isprintable() and ord(c) < LETTERS) or c in "⏎→␍" else "□"
+        for c in token.translate(VISIBLE)
     )
     return visible if len(visible) <= 8 else visible[:7] + "…"
