@@ -16,6 +16,7 @@ from sklearn.metrics import confusion_matrix
 
 from guess_or_recall.io import paths
 from guess_or_recall.io.files import write_json
+from guess_or_recall.io.schemas import ABLATION
 from guess_or_recall.io.tables import token_column, write_table
 from guess_or_recall.report.ablation import ablation_curves, delta_against_ablation
 from guess_or_recall.report.confusion import confusion_panels
@@ -120,9 +121,10 @@ def ablation(classes, layers=8):
     rows = [(name, *cut) for name in NAMES[:classes] for cut in cuts]
     table = pd.DataFrame(rows, columns=["class", "how", "layers", "width", "drawn"])
     share = np.random.default_rng(1).random(len(table))
-    for name, value in (("extractable", share), ("suffix_perplexity", 1 + 9 * share)):
+    perplexities = dict.fromkeys(("suffix_perplexity", "sequence_perplexity"), 1 + 9 * share)
+    for name, value in {"extractable": share, "matched": share, **perplexities}.items():
         table[name], table[f"{name}_low"], table[f"{name}_high"] = value, 0.9 * value, 1.1 * value
-    return table
+    return table.assign(sequences=40)[[*ABLATION]]
 
 
 def agreement(classes):

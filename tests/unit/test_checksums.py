@@ -36,7 +36,7 @@ READERS = {
         read_whole,
     ],
     "a.json": [read_json],
-    "a.csv": [read_csv],
+    "a.csv": [lambda path: read_csv(path, ["a"])],
     "a.safetensors": [read_tensors],
 }
 CALLS = [(name, read) for name, reads in READERS.items() for read in reads]
@@ -47,7 +47,7 @@ def folder(workspace):
     """A folder of a stage with a file of every kind."""
     write_table(FOLDER / "a.parquet", pa.table({"sequence_id": pa.array(range(1000))}))
     write_json(FOLDER / "a.json", {"key": 1})
-    write_csv(FOLDER / "a.csv", pd.DataFrame({"a": [1, 2]}))
+    write_csv(FOLDER / "a.csv", pd.DataFrame({"a": [1, 2]}), ["a"])
     save_file({"a": np.zeros(3)}, FOLDER / "a.safetensors")
     return FOLDER
 
@@ -121,4 +121,4 @@ def test_a_disk_that_fails_is_no_damage(folder, monkeypatch):
 def test_a_file_without_the_right_to_read_it_is_no_damage(folder, monkeypatch):
     monkeypatch.setattr("os.access", lambda path, mode: False)
     with pytest.raises(UserError, match=re.escape("a.csv cannot be read (Permission denied)")):
-        read_csv(folder / "a.csv")
+        read_csv(folder / "a.csv", ["a"])

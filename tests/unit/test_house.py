@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from guess_or_recall.io import paths
+from guess_or_recall.io import paths, schemas
 from tests.conftest import ROOT
 from tests.dependencies import PACKAGE, imports_of
 
@@ -135,6 +135,31 @@ def test_paths_and_schemas_stand_in_one_place():
     }
     of_the_hub = {"corpus/semantic_filters/data_set.py"}  # files that others made
     assert schemas <= {"io/schemas.py"} | of_the_hub
+
+
+def calls(file: Path, function: str) -> list[ast.Call]:
+    return [
+        node
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == function
+    ]
+
+
+def test_every_table_is_made_by_its_schema():
+    """No columns but those of io/schemas.py: in parquet by `pa.table`, in CSV by `write_csv`."""
+    without = [
+        str(file.relative_to(PACKAGE))
+        for file in FILES
+        for call in calls(file, "pa.table")
+        if "schema" not in {keyword.arg for keyword in call.keywords}
+    ]
+    assert without == ["audit/examine.py"]  # of texts that a user asks about; it is never written
+    source = {file: file.read_text() for file in FILES}
+    csv = {str(file.relative_to(PACKAGE)) for file in FILES if ".to_csv(" in source[file]}
+    assert csv == {"io/files.py"}
+    columns = {ast.unparse(call.args[2]) for file in FILES for call in calls(file, "write_csv")}
+    names = {column.removeprefix("schemas.") for column in columns}
+    assert names - {"[*corpus.manifest]"} <= {*vars(schemas)}
 
 
 def test_yaml_is_read_in_one_way():

@@ -10,7 +10,7 @@ from jaxtyping import Float32, Int, Int8, Int64
 
 from guess_or_recall.classifier.labelled import Labelled
 from guess_or_recall.errors import UserError
-from guess_or_recall.io import paths
+from guess_or_recall.io import paths, schemas
 from guess_or_recall.io.files import read_json, write_csv, write_json
 from guess_or_recall.io.tables import write_table
 from guess_or_recall.io.tensors import read_tensors
@@ -64,8 +64,8 @@ def assess(folder: Path, labels: Labelled, settings: EvaluateSettings, root: Pat
     evaluated, resamples = read_evaluated(folder, labels), settings.evaluate.bootstrap
     values = metrics(evaluated, resamples, settings.seed)
     write_json(root / paths.metrics_of("evaluate"), values)
-    write_csv(root / paths.CONFUSION, confusions(evaluated))
-    write_csv(root / paths.PLOTTED, plotted(evaluated))
+    write_csv(root / paths.CONFUSION, confusions(evaluated), schemas.CONFUSION)
+    write_csv(root / paths.PLOTTED, plotted(evaluated), schemas.PLOTTED)
     write_table(root / paths.PREDICTIONS, predictions(evaluated))
     write_table(root / paths.VOTES, votes(evaluated))
     return values
@@ -165,7 +165,7 @@ def confusions(evaluated: Evaluated) -> pd.DataFrame:
             confusion_matrix(actual, logits.argmax(-1), len(classes))
         )
     ]
-    return pd.DataFrame(rows, columns=["actual", "predicted", "count", "epoch"])
+    return pd.DataFrame(rows, columns=[*schemas.CONFUSION])
 
 
 def plotted(evaluated: Evaluated) -> pd.DataFrame:
@@ -182,21 +182,13 @@ def plotted(evaluated: Evaluated) -> pd.DataFrame:
 def predictions(evaluated: Evaluated) -> pa.Table:
     """The class that each CNN took each evaluation sequence for, at the last epoch."""
     names = np.array(evaluated.classes, object)
-    columns = {
-        "sequence_id": pa.array(evaluated.sequence_ids),
-        "class_name": pa.array(names[evaluated.actual]),
-    }
     predicted = names[evaluated.last.argmax(-1)]
-    by_cnn = zip(evaluated.cnns, predicted, strict=True)
-    return pa.table(columns | {cnn: pa.array(classes) for cnn, classes in by_cnn})
+    columns = [evaluated.sequence_ids, names[evaluated.actual], *predicted]
+    return pa.table([*map(pa.array, columns)], schema=schemas.predictions(evaluated.cnns))
 
 
 def votes(evaluated: Evaluated) -> pa.Table:
     """How many CNNs and epochs took each evaluation sequence for each class, by its number."""
     counts = predicted_counts(evaluated.all_epochs.argmax(-1), len(evaluated.classes))
-    columns = {
-        "sequence_id": pa.array(evaluated.sequence_ids),
-        "label": pa.array(evaluated.actual, pa.int8()),
-    }
-    named = {f"votes_{i}": pa.array(column, pa.int32()) for i, column in enumerate(counts.T)}
-    return pa.table(columns | named)
+    columns = [evaluated.sequence_ids, evaluated.actual, *counts.T]
+    return pa.table([*map(pa.array, columns)], schema=schemas.votes(len(evaluated.classes)))

@@ -18,7 +18,7 @@ from guess_or_recall.classifier.samples import Sample
 from guess_or_recall.classifier.saved import save_weights
 from guess_or_recall.classifier.training import Recipe
 from guess_or_recall.device import device
-from guess_or_recall.io import paths
+from guess_or_recall.io import paths, schemas
 from guess_or_recall.io.files import content_hash, write_csv, write_json
 from guess_or_recall.io.scratch import scratch
 from guess_or_recall.io.tables import read_csv
@@ -95,7 +95,7 @@ def save(
     folder.mkdir(exist_ok=True)
     save_weights(folder / paths.WEIGHTS.name, outcome.weights)
     save_file({"logits": torch.from_numpy(outcome.logits)}, folder / paths.LOGITS.name)
-    write_csv(folder / paths.HISTORY.name, pd.DataFrame(outcome.history))
+    write_csv(folder / paths.HISTORY.name, pd.DataFrame(outcome.history), schemas.HISTORY)
     described = {
         "grid": {architecture.name: asdict(architecture) for architecture in grid},
         "classes": classes,
@@ -107,5 +107,5 @@ def save(
 
 def replay(result: Path, log: Callable[[dict], None]) -> None:
     """Report the curves of a result, row by row."""
-    for row in read_csv(result / paths.HISTORY.name).to_dict("records"):
+    for row in read_csv(result / paths.HISTORY.name, schemas.HISTORY).to_dict("records"):
         log(row)

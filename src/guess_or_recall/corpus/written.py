@@ -9,6 +9,7 @@ import pyarrow as pa
 from jaxtyping import Int
 
 from guess_or_recall.corpus.source import Corpus
+from guess_or_recall.io import schemas
 from guess_or_recall.io.checksums import sha256
 from guess_or_recall.io.files import write_csv, write_json
 from guess_or_recall.io.paths import (
@@ -28,14 +29,16 @@ PART = 1 << 16  # windows that are written at once
 def tables_of(stream: Int[np.ndarray, "windows length"]) -> Iterator[pa.Table]:
     """The windows of a stream in tables of few bytes."""
     for start in range(0, len(stream), PART):
-        yield pa.table({"tokens": token_column(stream[start : start + PART])})
+        tokens = token_column(stream[start : start + PART])
+        yield pa.table([tokens], schema=schemas.stream(stream.shape[1]))
 
 
 def write(corpus: Corpus, source: str, folder: Path) -> None:
     """Write the tables, the tokenizer, every file's hash, the coverage, and the corpus in short."""
     manifest = folder / MANIFEST.name
     write_parts(folder / SEQUENCES.name, corpus.sequences)
-    write_csv(manifest, corpus.manifest)
+    assert {*schemas.MANIFEST} <= {*corpus.manifest}
+    write_csv(manifest, corpus.manifest, [*corpus.manifest])
     write_json(folder / COVERAGE.name, corpus.coverage)
     about = {"source": source}
     if corpus.documents is not None:

@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float64, Int
 from guess_or_recall.features.detector import Detector
 from guess_or_recall.features.rouge import rouge_3, rouge_l
 from guess_or_recall.features.templates import templates
+from guess_or_recall.io import schemas
 from guess_or_recall.io.tables import token_matrix
 
 Templates = tuple[Bool[np.ndarray, " n"], Bool[np.ndarray, " n"]]
@@ -68,7 +69,8 @@ def features(
     tokens, texts = token_matrix(sequences["tokens"]), sequences["text"].to_pylist()
     batch = Batch(tokens, texts, prefix, detector, published)
     columns = {name: compute(batch) for name, compute in COLUMNS.items()}
-    return pa.table({"sequence_id": sequences["sequence_id"], **columns})
+    schema = schemas.features(columns)
+    return pa.table({"sequence_id": sequences["sequence_id"], **columns}, schema=schema)
 
 
 def summary(table: pa.Table) -> dict:

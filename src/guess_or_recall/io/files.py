@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,8 +56,11 @@ def seal(folder: Path) -> None:
     write_json(folder / CHECKSUMS, checksums(folder))
 
 
-def write_csv(path: Path, frame: "pd.DataFrame", float_format: str | None = None) -> None:
-    """Write a table as CSV, atomically."""
+def write_csv(
+    path: Path, frame: "pd.DataFrame", columns: Sequence[str], float_format: str | None = None
+) -> None:
+    """Write a table, which has the columns of its schema, as CSV, atomically."""
+    assert [*frame.columns] == [*columns], f"{path.name}: {[*frame.columns]}"
     with atomic(path) as temporary:
         frame.to_csv(temporary, index=False, float_format=float_format)
 

@@ -1,9 +1,13 @@
-"""The columns of every parquet table, by the stage that writes it.
+"""The columns of every parquet and CSV table, by the stage that writes it.
 
 A reader asks for the columns that it needs: `select(sequences(length), "sequence_id", "tokens")`.
-The columns of features.parquet stand in `features/columns.py`, because a new feature adds one.
+Those that features.parquet has beyond `FEATURES` stand in `features/columns.py`, because a new
+feature adds one.
 """
 
+from collections.abc import Iterable, Mapping
+
+import numpy as np
 import pyarrow as pa
 
 PERPLEXITIES = ("prompt_perplexity", "generation_perplexity", "sequence_perplexity")
@@ -28,6 +32,18 @@ FEATURES = pa.schema(  # what of features.parquet the 20 trees name
     {
         **dict.fromkeys(("rouge_3", "rouge_l"), pa.float64()),
         **dict.fromkeys(("is_incrementing", "is_repeating", "is_code"), pa.bool_()),
+    }
+)
+
+ABLATED = pa.schema(  # sequences.parquet of `ablate`: a row a sequence and cut
+    {
+        "how": pa.string(),
+        "layers": pa.string(),
+        "drawn": pa.bool_(),
+        "sequence_id": pa.int64(),
+        "label": pa.int8(),
+        "extractable": pa.bool_(),
+        **dict.fromkeys(("matched", "suffix_loss", "sequence_loss"), pa.float64()),
     }
 )
 
@@ -88,6 +104,28 @@ def score(suffix: int) -> pa.Schema:
     )
 
 
+def features(columns: Mapping[str, np.ndarray]) -> pa.Schema:
+    """features.parquet, of the computed columns."""
+    further = {
+        name: pa.from_numpy_dtype(values.dtype)
+        for name, values in columns.items()
+        if name not in FEATURES.names
+    }
+    return pa.schema([*SEQUENCE_ID, *FEATURES, *pa.schema(further)])
+
+
+def predictions(cnns: Iterable[str]) -> pa.Schema:
+    """predictions.parquet of `evaluate`: the actual class, and the one that each CNN gives."""
+    names = dict.fromkeys(["class_name", *cnns], pa.string())
+    return pa.schema([*SEQUENCE_ID, *pa.schema(names)])
+
+
+def votes(classes: int) -> pa.Schema:
+    """votes.parquet of `evaluate`: how many CNNs and epochs give each class, by its number."""
+    counts = {f"votes_{label}": pa.int32() for label in range(classes)}
+    return pa.schema([*SEQUENCE_ID, LABELS.field("label"), *pa.schema(counts)])
+
+
 def profiles(layers: int) -> pa.Schema:
     """profiles.parquet of `localize`: mean Δ of a sequence in each layer."""
     return pa.schema(
@@ -102,3 +140,29 @@ def profiles(layers: int) -> pa.Schema:
 def select(schema: pa.Schema, *names: str) -> pa.Schema:
     """Some columns of a schema."""
     return pa.schema([schema.field(name) for name in names])
+
+
+INTERVAL = ("low", "high")
+
+MANIFEST = ("file", "bytes", "sha256")  # of manifest.csv, where a source adds its own
+LOSS = ("step", "loss")
+VARIANTS = ("variant", "classes", "sequences", "adds", "shortage")
+HISTORY = ("cnn", "epoch", "train_loss", "eval_loss", "eval_accuracy", "min_f1")
+CONFUSION = ("actual", "predicted", "count", "epoch")
+PLOTTED = ("actual", "predicted")
+PROFILE = ("class", "layer", "delta", *INTERVAL)
+ABLATION = (
+    *("class", "how", "layers", "width", "drawn", "sequences"),
+    *("extractable", "extractable_low", "extractable_high"),
+    *("matched", "matched_low", "matched_high"),
+    *("suffix_perplexity", "suffix_perplexity_low", "suffix_perplexity_high"),
+    *("sequence_perplexity", "sequence_perplexity_low", "sequence_perplexity_high"),
+)
+AGREEMENT = ("how", "class", "layers", "spearman", *INTERVAL)
+SWEEP = (  # of results/SWEEP.csv, a row a variant and model, in percent
+    *("rank", "model", "variant", "taxonomy", "delta", "rho_l", "rho_3"),
+    *("classes", "train", "eval", "balanced", "min_f1", "min_f1_low", "min_f1_high", "mean_f1"),
+    *("min_precision", "mean_precision", "min_recall", "mean_recall", "eval_loss"),
+    *("seeds", "min_f1_seed_low", "min_f1_seed_high", "comparable"),
+    *("normalised_f1", "published_min_f1", "difference", "published_rank"),
+)

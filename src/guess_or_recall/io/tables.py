@@ -1,6 +1,6 @@
 """Parquet tables: written atomically, read column by checked column."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -90,23 +90,31 @@ def reading(path: Path) -> Iterator[None]:
         raise damaged(path, first_line(error)) from None
 
 
-def read_csv(path: Path, **options: Any) -> pd.DataFrame:
-    """Read a CSV table by pandas; UserError where it is missing or damaged."""
+def read_csv(path: Path, columns: Sequence[str], **options: Any) -> pd.DataFrame:
+    """Read a CSV table by pandas; UserError where it is missing, damaged, or lacks a column."""
     try:
-        return pd.read_csv(existing(path), **options)
+        table = pd.read_csv(existing(path), **options)
     except ValueError as error:  # no text, no columns, or rows of different lengths
         raise damaged(path, first_line(error)) from None
+    for name in columns:
+        require_column(path, name, [*table])
+    return table
 
 
 def check_columns(path: Path, schema: pa.Schema) -> None:
     """Raise UserError where a parquet file lacks a column of `schema`, or has another type."""
     stored = pq.read_schema(path)
     for field in schema:
-        if field.name not in stored.names:
-            raise UserError(f"{path}: no column '{field.name}' (it has {', '.join(stored.names)})")
+        require_column(path, field.name, stored.names)
         kind = stored.field(field.name).type
         if kind != field.type:
             raise UserError(f"{path}: column '{field.name}' is {kind}, not {field.type}")
+
+
+def require_column(path: Path, name: str, stored: Collection[str]) -> None:
+    """Raise UserError where a column is not among the stored ones."""
+    if name not in stored:
+        raise UserError(f"{path}: no column '{name}' (it has {', '.join(stored)})")
 
 
 def token_column(tokens: Int[np.ndarray, "n length"]) -> pa.FixedSizeListArray:

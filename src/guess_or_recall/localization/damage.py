@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 from jaxtyping import Float, Int8, Int64
 
+from guess_or_recall.io.schemas import ABLATED, AGREEMENT
 from guess_or_recall.localization.ablation import Outcomes
 from guess_or_recall.localization.cuts import Cut
 from guess_or_recall.statistics.agreement import rank_agreement
@@ -56,7 +57,8 @@ def sequence_table(ablation: Ablation) -> pa.Table:
                 name: pa.array(values.ravel())
                 for name, values in ablation.outcomes._asdict().items()
             },
-        }
+        },
+        schema=ABLATED,
     )
 
 
@@ -119,8 +121,7 @@ def agreement_table(
             result = rank_agreement(profile, damage, resamples, seed)
             name = ablation.classes[label]
             correlations.append({"how": how, "class": name, "layers": len(rows), **result})
-    columns = ["how", "class", "layers", "spearman", "low", "high"]
-    return pd.DataFrame(correlations, columns=columns)
+    return pd.DataFrame(correlations, columns=[*AGREEMENT])
 
 
 def summary(table: pd.DataFrame, agreement: pd.DataFrame, ablation: Ablation) -> dict:

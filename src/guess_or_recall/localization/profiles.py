@@ -33,7 +33,8 @@ def sequence_profiles(
             "sequence_id": pa.array(sequence_ids),
             "label": pa.array(labels),
             "delta": pa.FixedSizeListArray.from_arrays(pa.array(means.ravel()), means.shape[1]),
-        }
+        },
+        schema=profiles_schema(means.shape[1]),
     )
     return table.replace_schema_metadata({"layers": json.dumps(layers)})
 

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Int
 from transformers import PreTrainedModel
 
 from guess_or_recall.io.schemas import PERPLEXITIES, published_sequences, select
+from guess_or_recall.io.schemas import score as score_schema
 from guess_or_recall.io.tables import read_table, token_column
 from guess_or_recall.model.scoring import UNKNOWN, score
 from guess_or_recall.model.shards import batches_of
@@ -30,7 +31,7 @@ def published_scores(sequences: pa.Table, suffix: int) -> Iterator[pa.Table]:
         part = sequences.slice(start, PART)
         columns = {name.removeprefix("published_"): part[name] for name in COLUMNS}
         columns["continuation"] = token_column(np.full((len(part), suffix), UNKNOWN))
-        yield pa.table({"sequence_id": part["sequence_id"], **columns})
+        yield pa.table({"sequence_id": part["sequence_id"], **columns}, schema=score_schema(suffix))
 
 
 def drawn_for_recheck(

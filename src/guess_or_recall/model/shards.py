@@ -10,7 +10,7 @@ from jaxtyping import Int
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
-from guess_or_recall.io.schemas import PERPLEXITIES
+from guess_or_recall.io import schemas
 from guess_or_recall.io.tables import token_column, write_table
 from guess_or_recall.model.batches import sequences_at_once, worth_compiling
 from guess_or_recall.model.interface import attention_modules, blocks_of, compiled
@@ -59,9 +59,7 @@ def compiled_where_it_pays(
 
 def score_table(sequence_id: pa.ChunkedArray, scores: Scores, decoded: bool = True) -> pa.Table:
     """A row per sequence: its id, its scores, its continuation (`UNKNOWN` if not decoded)."""
-    columns = {"sequence_id": sequence_id, **scores._asdict()}
-    for name in PERPLEXITIES:
-        columns[name] = pa.array(columns[name], pa.float32())
     is_known = decoded | (scores.memorization_score == 1)[:, None]
-    columns["continuation"] = token_column(np.where(is_known, scores.continuation, UNKNOWN))
-    return pa.table(columns)
+    continuation = token_column(np.where(is_known, scores.continuation, UNKNOWN))
+    columns = {"sequence_id": sequence_id, **scores._asdict(), "continuation": continuation}
+    return pa.table(columns, schema=schemas.score(scores.continuation.shape[1]))

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from transformers import PreTrainedModel
 
 from guess_or_recall.device import device
+from guess_or_recall.io import schemas
 from guess_or_recall.io.files import read_json, write_csv, write_json
 from guess_or_recall.io.paths import CORPUS, LOSS
 from guess_or_recall.model.card import write_card
@@ -42,7 +43,7 @@ def write_trained(
     model.half().save_pretrained(folder)
     shutil.copytree(sequences / "tokenizer", folder, dirs_exist_ok=True)
     write_json(folder / CORPUS.name, corpus)
-    write_csv(folder / LOSS.name, loss_curve(losses), "%.5f")
+    write_csv(folder / LOSS.name, loss_curve(losses), schemas.LOSS, "%.5f")
     write_card(
         folder,
         corpus,

@@ -3,6 +3,7 @@
 # pandas' stubs take a selected table or column for any of five types
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,7 @@ from jaxtyping import Float, Int, Int8
 from guess_or_recall.attention.gallery import read_gallery
 from guess_or_recall.attention.reading import layers_of
 from guess_or_recall.errors import UserError
-from guess_or_recall.io import paths
+from guess_or_recall.io import paths, schemas
 from guess_or_recall.io.files import read_json
 from guess_or_recall.io.tables import read_csv
 from guess_or_recall.io.tensors import read_tensors
@@ -94,7 +95,7 @@ class Inputs:
     @cached_property
     def history(self) -> pd.DataFrame:
         """Losses and scores of each CNN, epoch by epoch."""
-        return read_csv(paths.HISTORY)
+        return read_csv(paths.HISTORY, schemas.HISTORY)
 
     @cached_property
     def confusion(self) -> dict[str, Int[np.ndarray, "classes classes"]]:
@@ -109,31 +110,31 @@ class Inputs:
     @cached_property
     def localization(self) -> Localization:
         """Δ of each class."""
-        profile = self.of_current_classes(paths.PROFILE)
+        profile = self.of_current_classes(paths.PROFILE, schemas.PROFILE)
         tensors = read_tensors(paths.DELTA, "delta", "layers")
         return Localization(tensors["delta"], profile, tensors["layers"].tolist())
 
     @cached_property
     def ablation(self) -> pd.DataFrame:
         """What each class loses by each cut, with intervals."""
-        return self.of_current_classes(paths.ABLATION)
+        return self.of_current_classes(paths.ABLATION, schemas.ABLATION)
 
     @cached_property
     def agreement(self) -> pd.DataFrame:
         """Rank correlation of Δ with the damage of the cuts."""
-        return read_by_class(paths.AGREEMENT)
+        return read_by_class(paths.AGREEMENT, schemas.AGREEMENT)
 
-    def of_current_classes(self, path: Path) -> pd.DataFrame:
+    def of_current_classes(self, path: Path, columns: Sequence[str]) -> pd.DataFrame:
         """Read a table with a column of classes; UserError where they are not the current ones."""
-        table = read_by_class(path)
+        table = read_by_class(path, columns)
         require_classes(path, table["class"].unique().tolist(), self.classes)
         return table
 
 
-def read_by_class(path: Path) -> pd.DataFrame:
+def read_by_class(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     """Read a table with a column of classes, one of which may be called "NA" or "1"."""
     text = {"class": str, "layers": str}
-    return read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
+    return read_csv(path, columns, dtype=text, keep_default_na=False, na_values=[""])
 
 
 def require_classes(path: Path, names: list[str], classes: tuple[str, ...]) -> None:
@@ -168,7 +169,7 @@ def read_confusion(classes: tuple[str, ...]) -> dict[str, Int[np.ndarray, "class
         UserError: the file is about other classes than the current taxonomy's.
     """
     # a class may be called "NA" or "1", so all is text first
-    table = read_csv(paths.CONFUSION, dtype=str, keep_default_na=False)
+    table = read_csv(paths.CONFUSION, schemas.CONFUSION, dtype=str, keep_default_na=False)
     table = table.astype({"count": np.int64})
     require_classes(paths.CONFUSION, [*table["actual"], *table["predicted"]], classes)
     crossed = table.pivot_table(

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from guess_or_recall.io.files import atomic
+from guess_or_recall.io.files import atomic, write_csv
+from guess_or_recall.io.schemas import SWEEP
 from guess_or_recall.report.benchmark import min_f1_against_rho, min_f1_bars
 from guess_or_recall.report.confusion import taxonomy_panels
 from guess_or_recall.report.rows import rows, with_published
@@ -47,8 +48,7 @@ def write_sweep(
 ) -> None:
     """Write the tables, the verdict and the figures of one sweep."""
     table = with_published(rows(results), published)
-    with atomic(out / f"{name}.csv") as temporary:
-        table.to_csv(temporary, index=False, float_format="%.4f")
+    write_csv(out / f"{name}.csv", table, SWEEP, "%.4f")
     text = printed(table)
     missing = f"\nMissing: {', '.join(holes)}.\n" if holes else ""
     write_text(out / f"{name}.md", text.to_markdown(index=False, disable_numparse=True) + missing)

@@ -10,7 +10,7 @@ from jaxtyping import Int, Int64
 
 from guess_or_recall.io import paths
 from guess_or_recall.io.files import write_csv, write_json
-from guess_or_recall.io.schemas import select, sequences
+from guess_or_recall.io.schemas import ABLATION, AGREEMENT, select, sequences
 from guess_or_recall.io.tables import read_rows, token_matrix, write_table
 from guess_or_recall.localization import damage
 from guess_or_recall.localization.ablation import ablate
@@ -41,10 +41,10 @@ def main() -> None:
     resampling = settings.bootstrap, params.seed
     write_table(paths.ABLATED, damage.sequence_table(ablation))
     table = damage.class_table(ablation, *resampling)
-    write_csv(paths.ABLATION, table)
+    write_csv(paths.ABLATION, table, ABLATION)
     profiles = read_profiles(paths.PROFILES, len(layers))
     agreement = damage.agreement_table(ablation, settings.cuts, profiles, *resampling)
-    write_csv(paths.AGREEMENT, agreement)
+    write_csv(paths.AGREEMENT, agreement, AGREEMENT)
     write_json(paths.metrics_of("ablate"), damage.summary(table, agreement, ablation))
 
 

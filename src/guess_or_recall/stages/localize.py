@@ -13,6 +13,7 @@ from guess_or_recall.attention.reading import layers_of
 from guess_or_recall.classifier.saved import load_cnns
 from guess_or_recall.device import device
 from guess_or_recall.errors import UserError
+from guess_or_recall.io import schemas
 from guess_or_recall.io.files import atomic, write_csv, write_json
 from guess_or_recall.io.paths import ATTENTION, DELTA, LABELS, PROFILE, PROFILES, TRAIN, metrics_of
 from guess_or_recall.io.tables import write_table
@@ -41,5 +42,5 @@ def main() -> None:
     write_table(PROFILES, profiles)
     resampling = settings.bootstrap, params.seed
     table = class_profiles(delta.profiles, labels, classes, *resampling, layers)
-    write_csv(PROFILE, table)
+    write_csv(PROFILE, table, schemas.PROFILE)
     write_json(metrics_of("localize"), summary(table, labels, classes, len(cnns)))

@@ -22,5 +22,5 @@ def main() -> None:
     ids = frame["sequence_id"].to_numpy()
     table = pa.table([ids[in_pool], gallery[in_pool]], schema=schemas.POOL)
     write_table(paths.POOL, table)
-    write_csv(paths.VARIANTS, variants)
+    write_csv(paths.VARIANTS, variants, schemas.VARIANTS)
     write_json(paths.metrics_of("pool"), summary(variants))

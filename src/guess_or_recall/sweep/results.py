@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from jaxtyping import Int
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.io import paths
+from guess_or_recall.io import paths, schemas
 from guess_or_recall.settings.profiles import leaves
 from guess_or_recall.settings.yaml import parse_yaml
 from guess_or_recall.statistics.compare import Votes
@@ -57,8 +57,9 @@ def read_result(setting: Setting, read: Callable[[str], bytes]) -> Result:
     classes = list(label["corpus"])
     cells = table[table["epoch"] == "all"].set_index(["actual", "predicted"])["count"].astype(int)
     confusion = np.array([[cells[actual, guess] for guess in classes] for actual in classes])
-    votes = pq.read_table(io.BytesIO(read(str(paths.VOTES)))).to_pandas()
-    counts = votes.filter(like="votes_").to_numpy()
+    columns = schemas.votes(len(classes)).names
+    votes = pq.read_table(io.BytesIO(read(str(paths.VOTES))), columns=columns).to_pandas()
+    counts = votes[columns[2:]].to_numpy()
     return Result(
         setting,
         setting.prefix.strip("-") or model_name(params),

@@ -40,7 +40,7 @@ def sequences_of(table: pa.Table, file: DataFile) -> pa.Table:
     columns |= {f"{PREFIX}{name}": table[name] for name in PUBLISHED}
     for name in UNKNOWN:
         columns[name] = pa.nulls(len(table), SCHEMA.field(name).type)
-    return pa.table({name: columns[name] for name in SCHEMA.names}).cast(SCHEMA)
+    return pa.table(columns, schema=SCHEMA)
 
 
 def require_values(table: pa.Table, file: DataFile) -> None:
