@@ -25,7 +25,7 @@ def test_predictions_and_votes_name_cnns_and_classes():
     assert predictions(evaluated).schema == schemas.predictions(["a", "b"])
     assert votes(evaluated).schema == schemas.votes(3)
     counts = [votes(evaluated)[f"votes_{label}"].to_numpy() for label in range(3)]
-    assert sum(counts).tolist() == [6] * 4  # CNNs times epochs
+    assert np.sum(counts, 0).tolist() == [6] * 4  # CNNs times epochs
 
 
 def test_a_table_of_other_columns_is_neither_written_nor_read(tmp_path):

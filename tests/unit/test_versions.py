@@ -18,7 +18,7 @@ from tests.unit.test_dvc_yaml import PARAMS
 VERSIONS = read_yaml(ROOT / "versions.yaml")
 LOCKED = pinned_versions(ROOT / "requirements.lock")
 DIRECT = pinned_versions(ROOT / "requirements.txt")
-DECIDES = {  # a library decides the result of a stage whose code says this
+DECIDES = {  # a library decides the result, or its bytes, of a stage whose code says this
     "torch": r"^\s*(import|from) torch\b",
     "transformers": r"^\s*(import|from) transformers\b",
     "tokenizers": r"^\s*(import|from) tokenizers\b",
@@ -30,6 +30,11 @@ DECIDES = {  # a library decides the result of a stage whose code says this
     "fasttext-predict": r"^\s*import fasttext\b",
     "matplotlib": r"^\s*(import|from) matplotlib\b",
     "seaborn": r"^\s*(import|from) seaborn\b",
+    "pillow": r"^\s*(import|from) matplotlib\b",  # writes its PNG files
+    "pyarrow": r"^from .* import .*\bwrite_(table|parts)\b",
+    "pandas": r"\bwrite_csv\([^%\n]+\)$",  # numbers in a format of its own choice
+    "h5py": r"^from .* import .*\bwrite_shard\b",
+    "safetensors": r"^from safetensors\S* import .*\bsave_file\b|^\s+model\S*\.save_pretrained\(",
 }
 
 
