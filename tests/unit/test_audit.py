@@ -1,5 +1,6 @@
 """The sequence that is asked about, at lengths of its own, and what is said of it."""
 
+import re
 from string import ascii_lowercase
 
 import numpy as np
@@ -87,9 +88,15 @@ def test_sequences_of_other_lengths_are_refused(tokenizer):
 
 def test_a_text_is_cut_to_the_length(tokenizer, capsys):
     subject = look_up("abcdefg", tokenizer, LENGTHS)
-    assert (subject.name, subject.duplicates) == ("text", None)
+    assert subject.duplicates is None
     assert subject.tokens.tolist() == [[0, 1, 2, 3, 4]]
     assert "the first 5 of 7 tokens are taken" in capsys.readouterr().err
+
+
+def test_each_text_has_a_name_of_its_own(tokenizer):
+    names = [look_up(text, tokenizer, LENGTHS).name for text in ("abcde", "abcdf", "abcdefg")]
+    assert names[0] == names[2] != names[1]
+    assert all(re.fullmatch("text-[0-9a-f]{12}", name) for name in names)
 
 
 def test_a_short_text_is_refused(tokenizer):

@@ -1,5 +1,6 @@
 """The sequence that is asked about: one of the corpus by its id, or the start of a text."""
 
+import hashlib
 import sys
 from collections import Counter
 from pathlib import Path
@@ -26,7 +27,7 @@ DIGITS = 18  # of the largest id, an int64
 class Subject(NamedTuple):
     """A sequence that is asked about."""
 
-    name: str  # its id, or `text`
+    name: str  # its id, or that of a text (see `name_of`)
     tokens: Int[np.ndarray, "1 length"]
     duplicates: int | None  # of its suffix in training; None where there is no stream to count in
 
@@ -90,7 +91,13 @@ def of_text(
     if len(ids) > lengths.total:
         print(f"note: the first {lengths.total} of {len(ids)} tokens are taken", file=sys.stderr)
     first = ids[None, : lengths.total]
-    return Subject("text", first, count_in_training(first, lengths))
+    return Subject(name_of(first), first, count_in_training(first, lengths))
+
+
+def name_of(tokens: Int[np.ndarray, "1 length"]) -> str:
+    """A name for the sequence of a text, and for the files about it: another for each."""
+    digest = hashlib.sha256(tokens.astype(np.int64).tobytes()).hexdigest()
+    return f"text-{digest[:12]}"
 
 
 def count_in_training(tokens: Int[np.ndarray, "1 length"], lengths: Lengths) -> int | None:

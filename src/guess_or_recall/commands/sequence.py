@@ -60,8 +60,9 @@ def main(
     drawn = layers[int(delta.mean((1, 2)).argmax())] if layer is None else layer
     title = f"{subject.name}: {examination.tree.classes[examination.label]}"
     figure = sequence_figure(examination.attention, delta, words, drawn, title, layers)
-    save(figure, out, f"sequence_{subject.name}")
-    print(f"{out}/sequence_{subject.name}.png and .pdf")
+    name = f"sequence_{subject.name}" + ("" if layer is None else f"_layer{layer}")
+    save(figure, out, name)
+    print(f"{out}/{name}.png and .pdf")
 
 
 def require_layer(layer: int | None, layers: list[int]) -> None:

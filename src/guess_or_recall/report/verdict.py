@@ -44,7 +44,7 @@ def best_of(table: pd.DataFrame, results: list[Result], classes: int) -> str:
     first = ranked.iloc[0]
     text = (
         f"Best with {classes} classes: {first['variant']}, min F1 {first['min_f1']:.1f} "
-        f"({first['normalised_f1']:.1f} above chance)"
+        f"({against_chance(first['min_f1'], classes)})"
     )
     if len(ranked) < 2:
         return text + "."
@@ -59,12 +59,20 @@ def best_of(table: pd.DataFrame, results: list[Result], classes: int) -> str:
     )
 
 
+def against_chance(min_f1: float, classes: int) -> str:
+    """How far a minimum F1 is from that of an even guess among classes of one size, in percent."""
+    points = min_f1 - 100 / classes
+    return f"{abs(points):.1f} points {'above' if points >= 0 else 'below'} chance"
+
+
 def over_seeds(first: str, second: str, results: list[Result]) -> str:
     """The same difference over trainings, where both variants have several in common."""
     scores = [by_seed(variant, results) for variant in (first, second)]
     common = sorted(scores[0].keys() & scores[1].keys())
     if len(common) < 2:
-        return "; one training each, so not over trainings"
+        alone = all(len(by_variant) == 1 for by_variant in scores)
+        few = "one training each" if alone else "fewer than two seeds in common"
+        return f"; {few}, so not over trainings"
     test = paired_t(*(np.array([by_variant[seed] for seed in common]) for by_variant in scores))
     return (
         f"; over {len(common)} trainings {test['difference']:.1f} "

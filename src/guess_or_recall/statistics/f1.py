@@ -73,6 +73,6 @@ def predicted_counts(
 
 
 def normalised(f1: float, classes: int) -> float:
-    """F1 above chance: 0 is guessing, 1 is perfect (Guess or Recall?, section on the benchmark)."""
+    """F1 on a scale from 0, chance, to 1, perfect (Guess or Recall?, section on the benchmark)."""
     chance = 1 / classes
     return (f1 - chance) / (1 - chance)
