@@ -37,9 +37,10 @@ def pictures(folder):
 
 
 def drawn_elsewhere(monkeypatch, *arguments):
-    """Pictures of draw where there is nothing but the file, params.yaml and data/train."""
+    """Pictures of draw where there is nothing but the file, params.yaml, data/train and metrics."""
     laptop = Path("laptop").absolute()
-    shutil.copytree("data/train", laptop / "data/train")
+    for folder in ("data/train", "metrics"):
+        shutil.copytree(folder, laptop / folder)
     for name in ("params.yaml", FILE):
         shutil.copy(name, laptop)
     monkeypatch.chdir(laptop)

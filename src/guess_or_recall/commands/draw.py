@@ -1,7 +1,8 @@
 """Draw figures of a subset of the attention, a file of `gor subset`.
 
 From the file and the CNNs of data/train, without data/attention, it draws attention_gallery,
-delta_maps and delta_profile, of the classes that the file has.
+delta_maps and delta_profile, of the classes that the file has. No Δ is drawn where
+metrics/evaluate.json says that the CNNs are not above chance.
 """
 
 import sys
@@ -17,6 +18,7 @@ from guess_or_recall.commands._options import Out
 from guess_or_recall.device import device
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.paths import RESULTS, TRAIN
+from guess_or_recall.report.notice import notice_of
 from guess_or_recall.report.style import save
 from guess_or_recall.report.subset import figures
 from guess_or_recall.settings.params import Params, read_params
@@ -29,14 +31,17 @@ def main(file: File, out: Out = RESULTS) -> None:
     """Draw the figures, and say where they are.
 
     Raises:
-        UserError: the file is no subset, or the CNNs are of other classes or another model.
+        UserError: the file is no subset, or the CNNs are of other classes or another model, or
+            were not evaluated.
     """
     params, subset = read_params(), read_subset(file)
     cnns, classes = load_cnns(TRAIN, device())
     require_fitting(file, subset, cnns, classes)
     require_lengths(file, subset, params)
     note_variant(file, subset, params)
-    for name, figure in figures(file, subset, cnns, params):
+    if notice := notice_of(classes):
+        print(f"delta_maps, delta_profile: {notice}")
+    for name, figure in figures(file, subset, cnns, params, notice):
         save(figure, out, f"{file.stem}_{name}")
         print(f"{out}/{file.stem}_{name}.png and .pdf")
 

@@ -4,7 +4,7 @@
 text. Says whether the model memorizes it and, if not, where its continuation leaves the text; its
 features, its way through the taxonomy, which class the CNNs take it for and which tokens they look
 at. Draws its attention in grey and, over it, the Δ
-of its class.
+of its class, unless metrics/evaluate.json says that the CNNs are not above chance.
 """
 
 from typing import Annotated
@@ -28,6 +28,7 @@ from guess_or_recall.errors import UserError
 from guess_or_recall.io.paths import MODEL, RESULTS
 from guess_or_recall.model.layers import numbered_modules
 from guess_or_recall.model.load import load_model
+from guess_or_recall.report.notice import notice_of
 from guess_or_recall.report.sequence import Words, sequence_figure
 from guess_or_recall.report.style import save
 from guess_or_recall.settings.params import Params, read_params
@@ -38,7 +39,8 @@ def main(
         str, typer.Argument(metavar="TEXT|ID", help="A text, or the sequence_id of a sequence.")
     ],
     layer: Annotated[
-        int | None, typer.Option(help="Drawn large; without it, the one of the highest Δ.")
+        int | None,
+        typer.Option(help="Drawn large; without it, that of the highest Δ (the first without Δ)."),
     ] = None,
     out: Out = RESULTS,
 ) -> None:
@@ -54,10 +56,13 @@ def main(
     layers = list(numbered_modules(model))
     require_layer(layer, layers)
     examination = examine(subject, model, tokenizer, params)
-    describe(subject.name, examination, params)
-    delta = examination.delta
+    notice = notice_of(examination.tree.classes)
+    describe(subject.name, examination, params, notice)
+    delta = None if notice else examination.delta
     words = Words(examination.words, params.sequences.prefix, examination.parting.place)
-    drawn = layers[int(delta.mean((1, 2)).argmax())] if layer is None else layer
+    drawn = layer
+    if drawn is None:
+        drawn = layers[0 if delta is None else int(delta.mean((1, 2)).argmax())]
     title = f"{subject.name}: {examination.tree.classes[examination.label]}"
     figure = sequence_figure(examination.attention, delta, words, drawn, title, layers)
     name = f"sequence_{subject.name}" + ("" if layer is None else f"_layer{layer}")
@@ -72,8 +77,8 @@ def require_layer(layer: int | None, layers: list[int]) -> None:
         raise UserError(f"--layer {layer}: the model has attention in the layers {numbers}")
 
 
-def describe(name: str, examination: Examination, params: Params) -> None:
-    """Print all that is to be said."""
+def describe(name: str, examination: Examination, params: Params, notice: str | None) -> None:
+    """Print all that is to be said; a notice stands in the place of what Δ would tell."""
     console, prefix = plain_console(), params.sequences.prefix
     console.print(f"sequence {name}: {memorization(examination, prefix)}", style="bold")
     for line in suffixes(examination.parting, prefix):
@@ -82,4 +87,4 @@ def describe(name: str, examination: Examination, params: Params) -> None:
     for step in way_through(examination, params.thresholds()):
         console.print(f"  {step}")
     console.print(chances_table(examination.chances, examination.tree.classes))
-    console.print(looked_at(examination.words, examination.delta, prefix))
+    console.print(notice or looked_at(examination.words, examination.delta, prefix))

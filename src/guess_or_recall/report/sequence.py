@@ -35,7 +35,7 @@ class Words(NamedTuple):
 @STYLED
 def sequence_figure(
     attention: Float[np.ndarray, "layers query key"],
-    delta: Float[np.ndarray, "layers query key"],
+    delta: Float[np.ndarray, "layers query key"] | None,
     words: Words,
     layer: int,
     title: str,
@@ -45,7 +45,7 @@ def sequence_figure(
 
     Args:
         attention: mean over heads.
-        delta: of the sequence's class, mean over CNNs.
+        delta: of the sequence's class, mean over CNNs; None where it means nothing.
         words: its tokens; those that are the model's own, not the text's, are coloured.
         layer: the one that is drawn large, with its tokens; all are drawn small below.
         title: one line or more.
@@ -58,10 +58,12 @@ def sequence_figure(
     figure = new_figure(large + 1.5 + 1.1 * rows, large + 1.2)
     grid = figure.add_gridspec(rows + 1, STRIP, height_ratios=[large, *[0.95] * rows])
     axes = figure.add_subplot(grid[0, :])
+    title += "" if delta is not None else "\nno Δ: the CNNs are not above chance"
+    delta = np.zeros_like(attention) if delta is None else delta
     strength = PowerNorm(0.5, 0, float(delta.max()) or 1)
     draw_overlay(axes, attention[place], delta[place], strength, words.prefix)
     name_tokens(axes, words)
-    lines = [title, *origin(words), f"layer {layer}"]
+    lines = [*title.split("\n"), *origin(words), f"layer {layer}"]
     width = max(40, int(1.8 * length))  # letters
     axes.set(xlabel="key", ylabel="query", title="\n".join(wrapped(line, width) for line in lines))
     for index in range(layers):

@@ -13,7 +13,7 @@ from guess_or_recall.report.duplicates import memorized_by_duplicates
 from guess_or_recall.report.flow import taxonomy_flow
 from guess_or_recall.report.gallery import attention_gallery
 from guess_or_recall.report.inputs import Inputs
-from guess_or_recall.report.notice import not_above_chance
+from guess_or_recall.report.notice import not_above_chance, notice_page
 from guess_or_recall.report.planting import class_by_planting
 from guess_or_recall.report.rouge import rouge_distribution
 from guess_or_recall.report.tree import decision_tree
@@ -21,9 +21,8 @@ from guess_or_recall.report.tree import decision_tree
 
 def if_above_chance(study: Inputs, draw: Callable[[], Figure]) -> Figure:
     """A figure of Δ, or a page that says why it is not drawn."""
-    if study.evaluation["above_chance"]:
-        return draw()
-    return not_above_chance(study.evaluation["last_epoch"], len(study.classes))
+    notice = not_above_chance(study.evaluation, len(study.classes))
+    return notice_page(notice) if notice else draw()
 
 
 FIGURES: dict[str, Callable[[Inputs], Figure]] = {
