@@ -84,6 +84,32 @@ def test_a_killed_score_keeps_its_shards_and_ends_with_the_same_bytes(scoring):
     assert (scoring / "data/score/score.parquet").read_bytes() == whole
 
 
+def test_a_killed_score_is_taken_up_with_other_batches_and_shards(scoring, monkeypatch):
+    """Other batches keep the finished shards; shards of another size are made beside them."""
+    score_stage.main()
+    whole = pd.read_parquet("data/score/score.parquet")
+    monkeypatch.setattr(score_stage, "write_table", interrupt)
+    changes = [{}, {"batch": 4, "decode_batch": 16}, {"shard": 40}]
+    finished = []
+    for change in changes:
+        params = read_yaml(scoring / "params.yaml")
+        params["score"] |= change
+        (scoring / "params.yaml").write_text(dump_yaml(params))
+        with pytest.raises(KeyboardInterrupt):
+            score_stage.main()
+        finished.append({shard: shard.stat().st_mtime_ns for shard in shards(scoring)})
+    assert finished[0] == finished[1]
+    assert len(finished[2]) == len(finished[0]) + 4
+    monkeypatch.undo()
+    monkeypatch.chdir(scoring)
+    score_stage.main()
+    pd.testing.assert_frame_equal(pd.read_parquet("data/score/score.parquet"), whole, rtol=1e-5)
+
+
+def interrupt(*arguments):
+    raise KeyboardInterrupt
+
+
 def shards(folder):
     return sorted((folder / ".scratch").glob("score-*/*.parquet"))
 

@@ -35,7 +35,7 @@ class Shards(NamedTuple):
 
     folder: Path
     sequences: int  # of a file, the most that a kill can lose
-    provenance: dict  # all that the values depend on, number and batch of sequences included
+    provenance: dict  # all that the values depend on
 
     def files(self, count: int) -> list["ShardFile"]:
         """The files of `count` sequences."""
@@ -69,8 +69,9 @@ def extract(
 ) -> None:
     """Fill a folder with the shards of pooled attention, their view and provenance.json.
 
-    Shards that a killed run left there finished are kept, after a check of their checksums. A
-    shard depends on its own sequences only, so an interruption leaves no trace in the bytes.
+    Shards that a killed run left there finished are kept, after a check of their checksums; those
+    of another size are made again. A shard depends on its own sequences only, so an interruption
+    leaves no trace in the bytes.
 
     Args:
         model: a causal language model, in evaluation mode.
@@ -86,9 +87,9 @@ def extract(
             `observe`.
     """
     check_tokens(model, tokens)
-    if not part:
-        remove_leftovers(shards.folder)
     every_file = shards.files(len(tokens))
+    if not part:
+        remove_leftovers(shards.folder, every_file)
     files = every_file[part[0] :: part[1]] if part else every_file
     key = key_of(shards.provenance)
     missing = [file for file in files if not finished(file, sequence_ids[file.rows], key)]
@@ -151,9 +152,13 @@ def check_tokens(model: PreTrainedModel, tokens: Int32[np.ndarray, "n length"]) 
         )
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove the half-written files of a killed run; no other process may work in `folder`."""
-    for path in folder.glob(".*.tmp"):
+def remove_leftovers(folder: Path, files: list[ShardFile]) -> None:
+    """Remove half-written files, and shards that smaller ones of a killed run have beyond `files`.
+
+    No other process may work in `folder`.
+    """
+    beyond = {*folder.glob("shard-*.h5")} - {file.path for file in files}
+    for path in [*folder.glob(".*.tmp"), *beyond]:
         path.unlink()
 
 

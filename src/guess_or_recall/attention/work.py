@@ -54,7 +54,10 @@ def working(settings: AttentionSettings, shared: bool = False) -> Iterator[Work]
 
 
 def provenance_of(settings: AttentionSettings, studied: Studied) -> dict:
-    """Everything that the attention depends on, as attributes of every file."""
+    """Everything that the attention depends on, as attributes of every file.
+
+    How many sequences a forward pass and a shard take is none of it.
+    """
     model = read_json(MODEL_POINTER)
     inputs = [studied.sequence_ids, studied.tokens, studied.gallery]
     if studied.unfinished.any():  # how they go on depends on where their suffix begins
@@ -65,8 +68,6 @@ def provenance_of(settings: AttentionSettings, studied: Studied) -> dict:
         **identity(model),
         **{name: model[name] for name in ("attention_layers",) if name in model},
         "inputs": hashlib.sha256(b"".join(array.tobytes() for array in inputs)).hexdigest(),
-        "batch": settings.attention.batch,
-        "shard": settings.attention.shard,
         "device": device().type,
         **library_versions(),
     }

@@ -28,16 +28,19 @@ def score_in_shards(
 ) -> pa.Table:
     """Score all sequences, and leave each finished shard in `folder`; those there are kept.
 
+    A shard bears the numbers of its rows, so that none of another size is taken for it.
+
     Raises:
         UserError: see `score`.
     """
     check_vocabulary(tokens, model.config.get_text_config().vocab_size)
     batches, decoded = batches_of(model, settings), settings.decode == "all"
-    paths = [folder / f"{start}.parquet" for start in range(0, len(tokens), settings.shard)]
+    starts = range(0, len(tokens), settings.shard)
+    shards = [slice(start, min(start + settings.shard, len(tokens))) for start in starts]
+    paths = [folder / f"{rows.start}-{rows.stop}.parquet" for rows in shards]
     with compiled_where_it_pays(model, len(tokens), batches[0]):
-        for number, path in enumerate(tqdm(paths, desc="scoring", unit="shard")):
+        for rows, path in zip(tqdm(shards, desc="scoring", unit="shard"), paths, strict=True):
             if not path.exists():
-                rows = slice(number * settings.shard, (number + 1) * settings.shard)
                 scores = score(model, tokens[rows], prefix, *batches, decoded)
                 write_table(path, score_table(sequence_id[rows], scores, decoded))
     return pa.concat_tables(pq.read_table(path) for path in paths)

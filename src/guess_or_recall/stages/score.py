@@ -29,7 +29,7 @@ def measure(settings: ScoreSettings) -> dict:
     sequences, model = read_table(SEQUENCES, columns), load_model(MODEL)
     ids, tokens = sequences["sequence_id"], token_matrix(sequences["tokens"])
     inputs = prefix, content_hash(SEQUENCES), identity(read_json(MODEL_POINTER))
-    with scratch("score", settings.score.model_dump(), *inputs, str(model.device)) as folder:
+    with scratch("score", settings.score.decode, *inputs, str(model.device)) as folder:
         scores = score_in_shards(model, ids, tokens, prefix, settings.score, folder)
         write_table(SCORE, scores)
     memorized = scores["memorization_score"].to_numpy() == 1
