@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from huggingface_hub import constants
 
 import run as program
 from guess_or_recall.commands import plan, sequence
@@ -28,6 +29,7 @@ from tests.conftest import copy_of, must, run, run_stages, stages
 from tests.unit.test_dvc_yaml import NO_RESULT
 
 STAGES = stages()
+COMMIT = "0123456789abcdef" * 2 + "01234567"  # of a model of the hub
 
 
 @pytest.fixture(scope="module")
@@ -243,7 +245,7 @@ def published_rows(folder: Path) -> pa.Table:
     return pa.Table.from_pandas(frame, preserve_index=False).append_column("tokens", tokens)
 
 
-def test_the_published_data_set_and_a_model_of_the_hub(repository, capsys):
+def test_the_published_data_set_and_a_model_of_the_hub(repository, capsys, monkeypatch):
     """The same sequences, published scores and model from elsewhere give the same metrics."""
     folder = repository.parent / "published"
     shutil.copytree(repository, folder, symlinks=True)
@@ -255,14 +257,16 @@ def test_the_published_data_set_and_a_model_of_the_hub(repository, capsys):
     (folder / "filters").mkdir()
     for split, part in {"pile": rows, "memories": rows.filter(memorized)}.items():
         pq.write_table(part, folder / f"filters/{split}_deduped_70m-00000-of-00001.parquet")
-    shutil.copytree(folder / "data/model", folder / "net")
-    (folder / "net/corpus.json").unlink()
+    cached = folder / "hub/models--org--net/snapshots" / COMMIT
+    shutil.copytree(folder / "data/model", cached)
+    (cached / "corpus.json").unlink()
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(folder / "hub"))
     content = read_yaml(folder / "params.yaml")
     content["sequences"]["source"] = "semantic-filters"
     filters = {"source": "path", "path": "filters", "model": "70m"}
     content["sequences"]["semantic_filters"] |= filters
     content["model"] |= {"source": "hub"}
-    content["model"]["hub"]["name"] = "net"
+    content["model"]["hub"] |= {"name": "org/net", "revision": COMMIT}
     content["score"]["source"] = content["features"]["templates"] = "published"
     (folder / "params.yaml").write_text(dump_yaml(content))
     for name in ("data", "metrics"):
@@ -272,7 +276,7 @@ def test_the_published_data_set_and_a_model_of_the_hub(repository, capsys):
     assert counts["sequences"] == counts["pile"] == rows.num_rows
     assert counts["duplicates_dropped"] == counts["memories"] > 0
     assert read(folder, "score")["reextracted_share"] == 1
-    assert read(folder, "model")["commit"] is None
+    assert read(folder, "model")["commit"] == COMMIT
     for stage in ("pool", "attention", "evaluate"):
         assert read(folder, stage) == before[stage]
     assert read(folder, "label")["sampled"] == before["label"]["sampled"]

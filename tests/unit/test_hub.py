@@ -226,14 +226,6 @@ def test_dtype(dtype, cache, workspace, tokens):
     assert (pooled_attention(model, ids) - exact).abs().float().mean() < 0.02
 
 
-def test_a_folder(cache, workspace):
-    saved(made(), workspace / "net")
-    fetched(workspace, name="net")
-    recorded = read_json(Path("data/model/model.json"))
-    assert (recorded["name"], recorded["commit"]) == ("net", None)
-    assert recorded["weights"] == content_hash(workspace / "net" / "model.safetensors")
-
-
 def test_the_command_line_offline(cache, workspace):
     put(cache, saved(made(), workspace / "net"))
     sequences(workspace)
@@ -324,7 +316,15 @@ def test_a_commit_that_the_cache_holds_whole_is_not_asked_for(cache, workspace, 
 
 
 def test_no_name_of_the_hub(cache, workspace):
-    assert "'/gone/net' is neither a folder nor" in refusal(workspace, name="/gone/net")
+    assert "'/gone/net' is no name of a repository" in refusal(workspace, name="/gone/net")
+
+
+def test_a_folder_is_not_read_as_a_model_of_the_hub(cache, workspace):
+    """Its name would be all that DVC sees of it."""
+    saved(made(), workspace / "org/net")
+    said = refusal(workspace)
+    assert "'org/net' is a folder" in said
+    assert "set model.source to path and model.path to org/net" in said
 
 
 def test_pickled_weights_are_not_read(cache, workspace):
@@ -340,8 +340,10 @@ def test_models_that_are_not_causal(cache, workspace):
     bert = BertForMaskedLM(BertConfig(**SHAPE))
     put(cache, saved(bert, workspace / "bert"))
     assert refusal(workspace) == "model.hub: 'org/net' is a BertForMaskedLM, not a causal LM"
-    T5Config().save_pretrained(workspace / "bert")
-    assert refusal(workspace, name="bert") == "model.hub: 'bert' is a t5, not a causal LM"
+    T5Config().save_pretrained(workspace / "t5")
+    (workspace / "t5/model.safetensors").touch()
+    put(cache, workspace / "t5", "org/t5")
+    assert refusal(workspace, name="org/t5") == "model.hub: 'org/t5' is a t5, not a causal LM"
 
 
 def test_remote_code_is_not_run(cache, workspace):
@@ -350,7 +352,8 @@ def test_remote_code_is_not_run(cache, workspace):
     content |= {"model_type": "own", "auto_map": {"AutoConfig": "own.Own"}}
     (folder / "config.json").write_text(json.dumps(content))
     (folder / "own.py").write_text("raise SystemExit('was run')")
-    assert "'net' is not supported" in refusal(workspace, name="net")
+    put(cache, folder)
+    assert "'org/net' is not supported" in refusal(workspace)
 
 
 def test_another_tokenizer(cache, workspace):

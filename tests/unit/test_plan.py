@@ -5,6 +5,7 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
+from huggingface_hub import constants
 from transformers import GPTNeoXConfig
 
 from guess_or_recall.commands import plan
@@ -18,6 +19,7 @@ from guess_or_recall.settings.yaml import dump_yaml, read_yaml
 from tests.conftest import ROOT
 
 Disk = namedtuple("Disk", "total used free")
+COMMIT = "0123456789abcdef" * 2 + "01234567"
 PYTHIA_12B = Shape(36, 40, 11_846_072_320)
 
 
@@ -51,12 +53,15 @@ def test_shapes_of_all_sources(monkeypatch, tmp_path):
     given = params("micro", monkeypatch)
     assert shape_of(config_of(given))[:2] == (2, 4)
     assert shape_of(config_of(params("default", monkeypatch))) == (8, 8, 8_415_744)
+    cached = tmp_path / "models--org--net/snapshots" / COMMIT
     GPTNeoXConfig(num_hidden_layers=3, hidden_size=64, num_attention_heads=8).save_pretrained(
-        tmp_path / "net"
+        cached
     )
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    (cached / "model.safetensors").touch()
     content = read_yaml(Path("params.yaml"))
     content["model"] |= {"source": "hub"}
-    content["model"]["hub"] |= {"name": str(tmp_path / "net")}
+    content["model"]["hub"] |= {"name": "org/net", "revision": COMMIT}
     assert shape_of(config_of(parse_params(dump_yaml(content), "own")))[:2] == (3, 8)
 
 

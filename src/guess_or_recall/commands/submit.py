@@ -32,6 +32,7 @@ from guess_or_recall.errors import UserError
 from guess_or_recall.io import paths
 from guess_or_recall.sweep import experiments
 from guess_or_recall.sweep.declare import declared, read_sweeps
+from guess_or_recall.sweep.inputs import require_carried
 
 # of the chain itself
 PRODUCTS = ("dvc.lock", *map(str, (paths.METRICS, paths.FIGURES, paths.RESULTS)))
@@ -57,6 +58,7 @@ def main(
     settings = read_settings()
     variants = declared(sweeps, changed, prefix)
     experiments.require_clean(*PRODUCTS, str(SETTINGS))
+    require_carried()
     commit = experiments.git("rev-parse", "HEAD").strip()
     chain = chain_of(commit, sweeps, changed, prefix, settings.parts, variants)
     with nullcontext() if dry_run else experiments.alone("submit"):

@@ -19,21 +19,24 @@ PATTERNS = ["*.json", "model*.safetensors"]  # some repositories hold the weight
 
 
 def snapshot(name: str, revision: str, patterns: list[str] = PATTERNS) -> Path:
-    """The folder of a model at a revision: a local folder itself, else the cache of the hub.
+    """The folder of a model at a revision, in the cache of the hub.
 
     What the cache (`HF_HOME`) lacks is downloaded, unless `HF_HUB_OFFLINE=1`.
 
     Args:
-        name: a local folder, or a repository such as EleutherAI/pythia-70m-deduped.
-        revision: a branch, a tag or a commit; a local folder has none.
+        name: a repository such as EleutherAI/pythia-70m-deduped.
+        revision: a branch, a tag or a commit.
         patterns: of the names of the files to fetch.
 
     Raises:
         UserError: there is no such repository or revision, it asks for a licence to be accepted,
-            or it is not in the cache and cannot be downloaded.
+            or it is not in the cache and cannot be downloaded; or the name is that of a folder.
     """
     if Path(name).is_dir():
-        return Path(name)
+        raise UserError(
+            f"model.hub.name: '{name}' is a folder, whose changes DVC would not see: set "
+            f"model.source to path and model.path to {name}"
+        )
     if folder := whole_commit(name, revision):
         return folder
     try:
@@ -62,7 +65,7 @@ def whole_commit(name: str, revision: str) -> Path | None:
 def complaint(name: str, revision: str, error: Exception) -> str:
     """What is wrong with a model that the hub does not give, and the way out."""
     if isinstance(error, HFValidationError):
-        return f"'{name}' is neither a folder nor the name of a repository (owner/name) of the hub"
+        return f"'{name}' is no name of a repository (owner/name) of the hub"
     if isinstance(error, GatedRepoError):
         return (
             f"'{name}' is gated: accept its licence at {constants.ENDPOINT}/{name} and log in "
@@ -91,8 +94,3 @@ def unreachable(error: Exception) -> str:
     if constants.HF_HUB_OFFLINE:
         return "HF_HUB_OFFLINE is set"
     return first_line(error).removeprefix("Got: ")
-
-
-def commit_of(name: str, folder: Path) -> str | None:
-    """The commit that a folder of the cache holds; None of a local folder."""
-    return None if Path(name).is_dir() else folder.name

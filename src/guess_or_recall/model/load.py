@@ -217,7 +217,7 @@ def model_folder(stage_output: Path) -> Path:
     pointer = read_json(existing(stage_output) / MODEL_POINTER.name)
     if pointer.get("source") != "hub":
         return Path(pointer["path"])
-    return snapshot(pointer["name"], pointer["commit"] or pointer["revision"])
+    return snapshot(pointer["name"], pointer["commit"])
 
 
 def identity(pointer: dict) -> dict[str, str]:

@@ -6,7 +6,7 @@ from transformers import PretrainedConfig
 
 from guess_or_recall.errors import say_once
 from guess_or_recall.model.fit import check_fit
-from guess_or_recall.model.hub import commit_of, snapshot
+from guess_or_recall.model.hub import snapshot
 from guess_or_recall.model.layers import attention_layers, without_attention
 from guess_or_recall.model.load import check_folder, read_folder, require_accelerate
 from guess_or_recall.model.scoring import end_of_text
@@ -37,7 +37,7 @@ def pointer_to_hub(hub: Hub, sequences: Path, length: int) -> dict:
     return {
         "source": "hub",
         **hub.model_dump(),
-        "commit": commit_of(hub.name, folder),
+        "commit": folder.name,
         **content_of_model(folder, named),
         **in_short(config, named),
     }
