@@ -26,6 +26,8 @@ def study(micro, tmp_path_factory):
     (folder / "sweeps.yaml").write_text(
         "small:\n  - {taxonomy: [guess, recite], rho: [0.4, 0.5]}\n"
         "far:\n  - {taxonomy: guess, rho: 0.9}\n"
+        "failing:\n  - {taxonomy: guess, train.learning_rate: [1.0e+30, 0.002]}\n"
+        "  - {taxonomy: guess, rho: 0.6, rho_l: off}\n"
     )
     params = (folder / "params.yaml").read_text()
     (folder / "params.yaml").write_text(params.replace("wandb: disabled", "wandb: offline"))
@@ -89,6 +91,22 @@ def test_results_of_different_settings_are_not_mixed(study, direct):
     assert "Traceback" not in said
 
 
+def test_a_sweep_goes_on_past_variants_that_fail(study):
+    """One diverges, one has too few sequences of a class; each has its traceback in a log."""
+    said = sweep(study, "failing", code=1)
+    assert "1 variants done, 2 failed" in said and "Traceback" not in said
+    assert said.splitlines()[-1] == "error in sweep: 2 of 3 variants failed, see above"
+    [experiment] = recorded(study, "guess-rho0.5-learning")
+    assert experiment.endswith("rate0.002")
+    for name, reason in (
+        ("guess-rho0.5-learning_rate1e_30", "diverged"),
+        ("guess-rho_3-0.6", "class 'guess' has only 7 sequences"),
+    ):
+        [line] = [line for line in said.splitlines() if line.startswith(f"  {name}: ")]
+        log = (study / f".scratch/sweep/{name}.log").read_text()
+        assert reason in line and reason in log and "Traceback (most recent call last)" in log
+
+
 def test_a_rho_outside_the_pool(study):
     said = sweep(study, "far", code=1)
     assert "guess-rho0.9 is not in the pool: pool.rhos lacks 0.9" in said
@@ -108,6 +126,18 @@ def test_a_dirty_workspace(study):
     finally:
         path.write_text(before)
     assert "the workspace differs from its commit (params.yaml)" in said
+
+
+def test_what_experiments_would_lack(study):
+    """Named before anything is trained; a file that git ignores is there for `dvc repro` alone."""
+    path = study / "published/fasttext/model.bin"
+    path.touch()
+    try:
+        said = sweep(study, "small", code=1)
+    finally:
+        path.unlink()
+    assert "features.fasttext.path = published/fasttext: not in git" in said
+    assert "published/fasttext/model.bin" in said and "variants" not in said
 
 
 def test_two_sweeps_at_once(study):

@@ -15,6 +15,7 @@ from guess_or_recall.commands._options import Changes, Names, Prefix
 from guess_or_recall.errors import UserError
 from guess_or_recall.sweep import experiments
 from guess_or_recall.sweep.declare import declared
+from guess_or_recall.sweep.inputs import require_carried
 from guess_or_recall.sweep.results import finished
 from guess_or_recall.sweep.together import run
 
@@ -35,7 +36,8 @@ def main(
     """Run the variants that are not done.
 
     Raises:
-        UserError: a sweep is wrong, another one runs here, or the workspace is not ready.
+        UserError: a sweep is wrong, another one runs here, the workspace is not ready, or a
+            variant failed.
     """
     with experiments.alone("sweep"):  # also to list: another one changes params.yaml at moments
         experiments.restore_params()
@@ -44,6 +46,7 @@ def main(
             done = {setting.name for setting in settings if finished(folder, setting)}
         else:
             experiments.require_clean()
+            require_carried()
             done = experiments.recorded(settings)
         todo = [setting for setting in settings if setting.name not in done]
         print(f"{len(settings)} variants: {len(done)} done, {len(todo)} to run")
@@ -54,9 +57,9 @@ def main(
 
 
 def report(failures: dict[str, str], attempted: int) -> None:
-    """Say what became of the sweep; UserError where nothing was done."""
+    """Say what became of the sweep; UserError where a variant failed, after all others were run."""
     print(f"{attempted - len(failures)} variants done, {len(failures)} failed")
     for name, reason in failures.items():
         print(f"  {name}: {reason}", file=sys.stderr)
-    if attempted and len(failures) == attempted:
-        raise UserError("no variant could be run")
+    if failures:
+        raise UserError(f"{len(failures)} of {attempted} variants failed, see above")
