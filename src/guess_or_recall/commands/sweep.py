@@ -18,6 +18,7 @@ from guess_or_recall.sweep.declare import declared
 from guess_or_recall.sweep.inputs import require_carried
 from guess_or_recall.sweep.results import finished
 from guess_or_recall.sweep.together import run
+from guess_or_recall.sweep.waiting import wait_until_idle
 
 
 def main(
@@ -40,6 +41,7 @@ def main(
             variant failed.
     """
     with experiments.alone("sweep"):  # also to list: another one changes params.yaml at moments
+        wait_until_idle()
         experiments.restore_params()
         settings = declared(names or [], changes or [], prefix)
         if folder:

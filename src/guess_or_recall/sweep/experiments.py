@@ -18,6 +18,7 @@ from guess_or_recall.settings.section import PARAMS
 from guess_or_recall.settings.yaml import parse_yaml, read_yaml
 from guess_or_recall.sweep.declare import Setting, overlaid
 from guess_or_recall.sweep.overrides import override
+from guess_or_recall.sweep.waiting import blocked_by, wait_for
 
 LAST = "evaluate"  # stage of a sweep's variant: maps, ablations and figures are for chosen ones
 BEGUN = ".begun.json"  # ending of the file that says which run of DVC has not ended
@@ -30,16 +31,19 @@ def git(*arguments: str) -> str:
 
 
 def dvc(*arguments: str) -> str:
-    """Output of a command of DVC; UserError where it fails."""
-    return output_of(sys.executable, "-m", "dvc", *arguments)
+    """Output of a command of DVC, behind others that work here; UserError where it fails."""
+    return output_of(sys.executable, "-m", "dvc", "--wait-for-lock", *arguments)
 
 
 def output_of(*command: str) -> str:
     """Output of a command that must succeed; else UserError with the last line that it says."""
-    ran = subprocess.run(command, env=variables(), capture_output=True, text=True)
-    if ran.returncode:
-        raise UserError(f"{' '.join(command)} fails: {last_line(ran.stderr)}")
-    return ran.stdout
+    while True:
+        ran = subprocess.run(command, env=variables(), capture_output=True, text=True)
+        if not ran.returncode:
+            return ran.stdout
+        if not (holder := blocked_by(ran.stderr)):
+            raise UserError(f"{' '.join(command)} fails: {last_line(ran.stderr)}")
+        wait_for(holder)
 
 
 def variables() -> dict[str, str]:
@@ -78,7 +82,7 @@ def require_upstream() -> None:
 
 def stale(*stages: str) -> list[str]:
     """Those of some stages that are not up to date; UserError where DVC cannot tell."""
-    changes = json.loads(dvc("--wait-for-lock", "status", "--json", *stages) or "{}")
+    changes = json.loads(dvc("status", "--json", *stages) or "{}")
     return [name for name in changes if name in stages]
 
 
@@ -152,7 +156,9 @@ def reason(output: str) -> str:
 
 
 def last_line(output: str) -> str:
-    """The last line that says something."""
+    """The last line that says something; of a lock, who holds it, not DVC's advice to remove it."""
+    if holder := blocked_by(output):
+        return f"{holder} worked in this checkout: run it again when that has ended"
     lines = [line for line in output.splitlines() if line.strip()]
     return lines[-1].strip() if lines else "no output"
 
