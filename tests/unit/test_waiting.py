@@ -1,4 +1,4 @@
-"""A sweep beside another command of DVC waits for it and says so; no lock is called to be removed."""
+"""A sweep beside another command of DVC waits and says so; nobody is told to remove a lock."""
 
 import fcntl
 import json

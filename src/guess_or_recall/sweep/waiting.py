@@ -8,6 +8,7 @@ import fcntl
 import json
 import re
 import time
+from itertools import chain
 from pathlib import Path
 
 import psutil
@@ -61,7 +62,7 @@ def entries() -> list[dict]:
         content = json.loads((LOCKS / "rwlock").read_text())
     except FileNotFoundError:
         return []
-    return [*content.get("write", {}).values(), *sum(content.get("read", {}).values(), [])]
+    return [*content.get("write", {}).values(), *chain(*content.get("read", {}).values())]
 
 
 def living(entry: dict) -> str:
