@@ -30,28 +30,30 @@ LENGTH = SEMANTIC_FILTERS.total
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
-    made = argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    made.add_argument("--layers", type=int, default=8)
-    made.add_argument("--width", type=int, default=256)
-    made.add_argument("--heads", type=int, default=8)
-    made.add_argument("--batch", type=int, nargs="+", default=[32, 128], help="default: 32 128")
-    made.add_argument("--sequences", type=int, default=256, help="a timing (default: 256)")
-    made.add_argument("--rounds", type=int, default=3, help="the best one counts (default: 3)")
-    made.add_argument("--stored", type=int, default=12000, help="sequences of the store read back")
-    made.add_argument("--threads", type=int, default=torch.get_num_threads())
-    return made.parse_args()
+    parser.add_argument("--layers", type=int, default=8)
+    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--heads", type=int, default=8)
+    parser.add_argument("--batch", type=int, nargs="+", default=[32, 128], help="default: 32 128")
+    parser.add_argument("--sequences", type=int, default=256, help="a timing (default: 256)")
+    parser.add_argument("--rounds", type=int, default=3, help="the best one counts (default: 3)")
+    parser.add_argument(
+        "--stored", type=int, default=12000, help="sequences of the store read back"
+    )
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    return parser.parse_args()
 
 
-def random_model(given: argparse.Namespace) -> PreTrainedModel:
+def random_model(arguments: argparse.Namespace) -> PreTrainedModel:
     """A GPT-NeoX of random weights, on the GPU where there is one."""
     config = GPTNeoXConfig(
         vocab_size=4096,
-        hidden_size=given.width,
-        num_hidden_layers=given.layers,
-        num_attention_heads=given.heads,
-        intermediate_size=4 * given.width,
+        hidden_size=arguments.width,
+        num_hidden_layers=arguments.layers,
+        num_attention_heads=arguments.heads,
+        intermediate_size=4 * arguments.width,
         max_position_embeddings=LENGTH,
     )
     return GPTNeoXForCausalLM(config).eval().to("cuda" if torch.cuda.is_available() else "cpu")
@@ -71,7 +73,7 @@ def all_heads(model: PreTrainedModel, tokens: torch.Tensor) -> None:
     """(b) Every head of every layer is kept, then pooled."""
     model.set_attn_implementation("eager")
     output = model.base_model(tokens.to(model.device), use_cache=False, output_attentions=True)
-    torch.stack([pool_heads(one) for one in output.attentions]).half().cpu()
+    torch.stack([pool_heads(pattern) for pattern in output.attentions]).half().cpu()
     model.set_attn_implementation("sdpa")
 
 
@@ -84,17 +86,17 @@ def seconds(run: Callable, model: PreTrainedModel, tokens: torch.Tensor, batch: 
     return time.perf_counter() - start
 
 
-def time_extraction(given: argparse.Namespace) -> None:
+def time_extraction(arguments: argparse.Namespace) -> None:
     """Print the three speeds; the rounds alternate, so that a busy machine slows all alike."""
-    model = random_model(given)
-    tokens = torch.randint(4096, (given.sequences, LENGTH))
+    model = random_model(arguments)
+    tokens = torch.randint(4096, (arguments.sequences, LENGTH))
     ways = (forward_alone, pooled, all_heads)
-    for batch in given.batch:
+    for batch in arguments.batch:
         best = dict.fromkeys(ways, float("inf"))
-        for _ in range(given.rounds):
+        for _ in range(arguments.rounds):
             for way in ways:
                 best[way] = min(best[way], seconds(way, model, tokens, batch))
-        speeds = {way.__name__: given.sequences / best[way] for way in ways}
+        speeds = {way.__name__: arguments.sequences / best[way] for way in ways}
         listed = ", ".join(f"{name} {speed:.0f}" for name, speed in speeds.items())
         print(
             f"batch {batch}: {listed} sequences/s; pooled is "
@@ -104,24 +106,26 @@ def time_extraction(given: argparse.Namespace) -> None:
         )
 
 
-def time_store(given: argparse.Namespace) -> None:
+def time_store(arguments: argparse.Namespace) -> None:
     """Print the speeds of writing a store, and of reading half of it in a random order."""
     random = np.random.default_rng(0)
-    shape = (given.layers, packed_size(LENGTH))
-    values = random.random((2, min(given.stored, 2048), *shape), np.float32).astype(np.float16)
+    shape = (arguments.layers, packed_size(LENGTH))
+    values = random.random((2, min(arguments.stored, 2048), *shape), np.float32).astype(np.float16)
     with tempfile.TemporaryDirectory() as name:
         folder, start = Path(name), time.perf_counter()
-        parts = [np.arange(a, min(a + 2048, given.stored)) for a in range(0, given.stored, 2048)]
+        parts = [
+            np.arange(a, min(a + 2048, arguments.stored)) for a in range(0, arguments.stored, 2048)
+        ]
         for index, ids in enumerate(parts):
             write_shard(shard_path(folder, index), ids, values[:, : len(ids)], {})
         write_view(folder, len(parts), {})
         written = time.perf_counter() - start
-        wanted = random.permutation(given.stored)[: given.stored // 2]
+        wanted = random.permutation(arguments.stored)[: arguments.stored // 2]
         start = time.perf_counter()
         read_pooled(folder, wanted, "mean")
         read = time.perf_counter() - start
     print(
-        f"store: {given.stored} sequences written in {written:.1f} s; "
+        f"store: {arguments.stored} sequences written in {written:.1f} s; "
         f"{len(wanted)} of them, scattered, read in {read:.2f} s"
     )
 

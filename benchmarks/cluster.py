@@ -33,13 +33,13 @@ LIMIT = {"TIME": "3", "NOTICE": "90"}  # the notice comes after 30 to 90 seconds
 
 def repository(folder: Path, variants: int, epochs: int = 2, **settings: str) -> Path:
     """A new repository on the micro profile with a sweep of so many variants, nothing run."""
-    made = new_repository(folder)
-    params = (made / "params.yaml").read_text()
-    (made / "params.yaml").write_text(params.replace("epochs: 2\n", f"epochs: {epochs}\n"))
-    (made / "sweeps.yaml").write_text(SEEDS.format(", ".join(map(str, range(variants // 2)))))
-    configure(made, **SETTINGS, **settings)
-    commit(made)
-    return made
+    study = new_repository(folder)
+    params = (study / "params.yaml").read_text()
+    (study / "params.yaml").write_text(params.replace("epochs: 2\n", f"epochs: {epochs}\n"))
+    (study / "sweeps.yaml").write_text(SEEDS.format(", ".join(map(str, range(variants // 2)))))
+    configure(study, **SETTINGS, **settings)
+    commit(study)
+    return study
 
 
 def by_cluster(folder: Path, variables: dict[str, str]) -> float:
@@ -78,8 +78,11 @@ def restarts(folder: Path) -> dict[str, list]:
     """For each variant: the steps at which its attempts began, and how often its limit came."""
     logs = sorted((folder / ".scratch/slurm").glob("*/variants-*.log"))
     attempts = [log.read_text().split("== begun")[1:] for log in logs]
-    begun = [[int(re.findall(r"CNNs:.*?(\d+)/\d+ ", each)[0]) for each in one] for one in attempts]
-    notices = [one.count("time limit: queued again") for one in map(Path.read_text, logs)]
+    begun = [
+        [int(re.findall(r"CNNs:.*?(\d+)/\d+ ", text)[0]) for text in attempt]
+        for attempt in attempts
+    ]
+    notices = [attempt.count("time limit: queued again") for attempt in map(Path.read_text, logs)]
     return {"attempts_begin_at_step": begun, "queued_again": notices}
 
 
@@ -98,26 +101,30 @@ def main() -> None:
         "what", choices=["chain", "overhead", "many", "limit"], nargs="?", default="chain"
     )
     asked.add_argument("variants", type=int, nargs="?", default=16)
-    given = asked.parse_args()
+    arguments = asked.parse_args()
     if no_slurm():
         sys.exit(no_slurm())
     with tempfile.TemporaryDirectory() as temporary:
         base = Path(temporary)
-        is_limit = given.what == "limit"
-        count = 2 if is_limit or given.what == "overhead" else given.variants
-        one = repository(base / "one", count, **({"epochs": 1500, **LIMIT} if is_limit else {}))
+        is_limit = arguments.what == "limit"
+        count = 2 if is_limit or arguments.what == "overhead" else arguments.variants
+        attempted = repository(
+            base / "one", count, **({"epochs": 1500, **LIMIT} if is_limit else {})
+        )
         with slurm(base / "slurm") as variables:
-            taken = by_cluster(one, variables)
-        assert counts(one)["experiments"] == counts(one)["in_tables"] == count, "some were lost"
-        found = {"variants": count, "four_nodes_s": round(taken), **counts(one)}
-        if given.what == "chain":
-            other = repository(base / "other", count)
-            found["sweep_s"] = round(by_sweep(other))
-        if given.what == "overhead":
-            found["stages_s"] = round(stages_of(one), 1)
+            taken = by_cluster(attempted, variables)
+        assert counts(attempted)["experiments"] == counts(attempted)["in_tables"] == count, (
+            "some were lost"
+        )
+        figures = {"variants": count, "four_nodes_s": round(taken), **counts(attempted)}
+        if arguments.what == "chain":
+            sequential = repository(base / "other", count)
+            figures["sweep_s"] = round(by_sweep(sequential))
+        if arguments.what == "overhead":
+            figures["stages_s"] = round(stages_of(attempted), 1)
         if is_limit:
-            found |= restarts(one)
-        print(json.dumps(found))
+            figures |= restarts(attempted)
+        print(json.dumps(figures))
 
 
 if __name__ == "__main__":

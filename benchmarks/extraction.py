@@ -53,14 +53,22 @@ POOL, SETTINGS, SAMPLES = (
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    made = argparse.ArgumentParser(
+    parser_of_arguments = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    made.add_argument("sizes", nargs="+", choices=SIZES, metavar="SIZE", help=", ".join(SIZES))
-    made.add_argument("--batch", type=int, default=128, help="sequences (default 128)")
-    made.add_argument("--published-batch", type=int, default=16, help="of the published way")
-    made.add_argument("--stored", type=int, default=4096, help="sequences extracted to disk")
-    return made
+    parser_of_arguments.add_argument(
+        "sizes", nargs="+", choices=SIZES, metavar="SIZE", help=", ".join(SIZES)
+    )
+    parser_of_arguments.add_argument(
+        "--batch", type=int, default=128, help="sequences (default 128)"
+    )
+    parser_of_arguments.add_argument(
+        "--published-batch", type=int, default=16, help="of the published way"
+    )
+    parser_of_arguments.add_argument(
+        "--stored", type=int, default=4096, help="sequences extracted to disk"
+    )
+    return parser_of_arguments
 
 
 def random_model(size: str) -> PreTrainedModel:
@@ -155,20 +163,20 @@ def stored(model: PreTrainedModel, sequences: int, batch: int) -> tuple[float, f
     return sequences / taken, written / sequences
 
 
-def measured(size: str, given: argparse.Namespace) -> dict:
+def measured(size: str, arguments: argparse.Namespace) -> dict:
     """All rates of one size."""
-    tokens = np.random.default_rng(0).integers(5, 50_000, (8 * given.batch, LENGTH), np.int32)
-    found = {"size": size, "limit": limit(size, given.batch)}
+    tokens = np.random.default_rng(0).integers(5, 50_000, (8 * arguments.batch, LENGTH), np.int32)
+    rates = {"size": size, "limit": limit(size, arguments.batch)}
     model = random_model(size)
-    found["torch"], one = pooled(model, tokens, given.batch, fused=False)
-    found["fused"], other = pooled(model, tokens, given.batch, fused=True)
-    found["difference"] = float(np.abs(one.astype(np.float32) - other).max())
-    found["to_disk"], found["bytes"] = stored(model, given.stored, given.batch)
-    found["scored"], found["decoded"] = scored(model, tokens, given.batch)
-    found["published"] = published(model, torch.from_numpy(tokens[: given.published_batch]))
+    rates["torch"], plain = pooled(model, tokens, arguments.batch, fused=False)
+    rates["fused"], with_fused = pooled(model, tokens, arguments.batch, fused=True)
+    rates["difference"] = float(np.abs(plain.astype(np.float32) - with_fused).max())
+    rates["to_disk"], rates["bytes"] = stored(model, arguments.stored, arguments.batch)
+    rates["scored"], rates["decoded"] = scored(model, tokens, arguments.batch)
+    rates["published"] = published(model, torch.from_numpy(tokens[: arguments.published_batch]))
     layers, _, heads = SIZES[size]
-    found["published_bytes"] = layers * heads * LENGTH**2 * 2
-    return found
+    rates["published_bytes"] = layers * heads * LENGTH**2 * 2
+    return rates
 
 
 def cnn_rate(layers: int, samples: int = 4800) -> float:
@@ -203,19 +211,19 @@ def paper(sizes: dict[str, dict], cnns: float) -> dict:
 
 def main() -> None:
     """Print a line of JSON a size, and one of the whole paper."""
-    given, found = parser().parse_args(), {}
-    for size in given.sizes:
-        found[size] = measured(size, given)
-        shown = {k: round(v, 4 if v < 1 else 1) for k, v in found[size].items() if k != "size"}
+    arguments, rates = parser().parse_args(), {}
+    for size in arguments.sizes:
+        rates[size] = measured(size, arguments)
+        shown = {k: round(v, 4 if v < 1 else 1) for k, v in rates[size].items() if k != "size"}
         shares = {
-            f"{way}_of_limit": round(found[size][way] / found[size]["limit"], 3)
+            f"{way}_of_limit": round(rates[size][way] / rates[size]["limit"], 3)
             for way in ("torch", "fused", "to_disk", "scored", "published")
         }
         print(json.dumps({"size": size} | shown | shares), flush=True)
         torch.cuda.empty_cache()
-    cnns = cnn_rate(SIZES[given.sizes[-1]][0])
+    cnns = cnn_rate(SIZES[arguments.sizes[-1]][0])
     host = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    whole = paper(found, cnns) if set(PAPER) <= set(found) else {}
+    whole = paper(rates, cnns) if set(PAPER) <= set(rates) else {}
     print(json.dumps({"cnn_samples_per_s": round(cnns), "host_gb": round(host, 1)} | whole))
 
 

@@ -119,13 +119,13 @@ def fuzz(folders: int) -> Counter:
             copy = Path(shutil.copytree(study / "net", study / str(seed) / "net"))
             for _ in range(int(random.integers(1, 4))):
                 damage(copy, random)
-            found = outcome(copy, study / "sequences")
-            if found[0] == "refused":
-                counts["refused" if "\n" not in found[1] else "without a word"] += 1
-            elif found[1] == whole[1]:
+            said = outcome(copy, study / "sequences")
+            if said[0] == "refused":
+                counts["refused" if "\n" not in said[1] else "without a word"] += 1
+            elif said[1] == whole[1]:
                 counts["the same"] += 1
             else:
-                named = found[0] != whole[0]
+                named = said[0] != whole[0]
                 counts["another one by its hashes" if named else "without a word"] += 1
     return counts
 

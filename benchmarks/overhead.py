@@ -52,8 +52,12 @@ def by_hand(folder: Path) -> float:
     """Time of the four stages alone; params.yaml and outputs are put back."""
     params = folder / "params.yaml"
     params.write_text(dump_yaml(overlaid(read_yaml(params), SMALL)))
-    own = {"GUESS_OR_RECALL_SCRATCH": str(folder / ".scratch" / str(time.time()))}  # nothing kept
-    taken = sum(seconds([sys.executable, "src/run.py", stage], folder, **own) for stage in STAGES)
+    environment = {
+        "GUESS_OR_RECALL_SCRATCH": str(folder / ".scratch" / str(time.time()))
+    }  # nothing kept
+    taken = sum(
+        seconds([sys.executable, "src/run.py", stage], folder, **environment) for stage in STAGES
+    )
     seconds(["git", "checkout", "-f", "-q"], folder)
     seconds(["dvc", "checkout", "--force"], folder)
     return taken

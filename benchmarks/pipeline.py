@@ -51,8 +51,8 @@ def measure(command: list[str], folder: Path) -> None:
     watcher.start()
     assert process.stdout is not None
     for line in process.stdout:
-        if found := re.match(r"Running stage '(\w+)'", line):
-            stages.append((found[1], time.monotonic()))
+        if match := re.match(r"Running stage '(\w+)'", line):
+            stages.append((match[1], time.monotonic()))
     if process.wait():
         sys.exit(f"{' '.join(command)} failed")
     watcher.join()
@@ -71,7 +71,7 @@ def watch(pid: int, peak: list[int]) -> None:
             family = [root, *root.children(recursive=True)]
             if root.status() == psutil.STATUS_ZOMBIE:
                 return
-            peak[0] = max(peak[0], sum(resident(each) for each in family))
+            peak[0] = max(peak[0], sum(resident(member) for member in family))
         except psutil.NoSuchProcess:
             return
         time.sleep(0.1)

@@ -65,14 +65,14 @@ def main() -> None:
         with s3(base / "s3", port):
             for name, options in {"light": LIGHT, "heavy": HEAVY}.items():
                 push = options[:2] if name == "light" else options
-                found = {
+                figures = {
                     "part": name,
                     "bytes": size(parts[name]),
                     "push_s": round(timed(source, "dvc", "push", *push), 1),
                     "pull_s": round(timed(clone, "dvc", "pull", *options), 1),
                     "copy_s": round(copied(parts[name], base / name), 1),
                 }
-                print(json.dumps(found), flush=True)
+                print(json.dumps(figures), flush=True)
 
 
 if __name__ == "__main__":

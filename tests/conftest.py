@@ -105,10 +105,10 @@ def micro(tmp_path_factory):
     with open(shared / "micro.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
-            made = new_repository(shared / "micro.new" / "guess-or-recall")
-            must(made, "dvc", "repro")
-            commit(made)
-            made.parent.rename(folder.parent)
+            study = new_repository(shared / "micro.new" / "guess-or-recall")
+            must(study, "dvc", "repro")
+            commit(study)
+            study.parent.rename(folder.parent)
     return folder
 
 

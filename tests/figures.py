@@ -47,8 +47,8 @@ THRESHOLDS = {"delta": 5, "rho_l": 0.5, "rho_3": 0.25}
 
 def texts(figure):
     """Every text that is shown, with no-break spaces and line breaks as plain spaces."""
-    found = (text for text in figure.findobj(Text) if text.get_visible() and text.get_text())
-    return [" ".join(text.get_text().split()) for text in found]
+    shown = (text for text in figure.findobj(Text) if text.get_visible() and text.get_text())
+    return [" ".join(text.get_text().split()) for text in shown]
 
 
 def frame(n=600, classes=3, seed=0):

@@ -93,13 +93,13 @@ def write_cnns(classes=tuple(CLASSES), layers=LAYERS):
     torch.manual_seed(0)
     grid = [Architecture(6, 3, pooling) for pooling in POOLINGS]
     weights = {
-        f"{one.name}/{name}": value
-        for one in grid
-        for name, value in Cnn(one, layers, len(classes), 64).state_dict().items()
+        f"{architecture.name}/{name}": value
+        for architecture in grid
+        for name, value in Cnn(architecture, layers, len(classes), 64).state_dict().items()
     }
     Path("data/train").mkdir(parents=True, exist_ok=True)
     save_file(weights, "data/train/cnns.safetensors")
-    listed = {one.name: asdict(one) for one in grid}
+    listed = {architecture.name: asdict(architecture) for architecture in grid}
     described = {"grid": listed, "classes": list(classes), "layers": layers, "length": 64}
     write_json(Path("data/train/cnns.json"), described)
 

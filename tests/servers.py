@@ -19,9 +19,9 @@ PACKAGES = ("slurm-wlm", "munge")  # Debian's
 def free_ports(count: int) -> list[int]:
     """Ports that nobody listens on."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
+    ports = [listener.getsockname()[1] for listener in sockets]
+    for listener in sockets:
+        listener.close()
     return ports
 
 
@@ -35,8 +35,8 @@ def wait_for(is_so, seconds: float, what: str) -> None:
 
 def answers(port: int) -> bool:
     """Whether somebody listens on a port of this machine."""
-    with socket.socket() as one:
-        return one.connect_ex(("127.0.0.1", port)) == 0
+    with socket.socket() as listener:
+        return listener.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextmanager
@@ -139,24 +139,26 @@ def slurm(root: Path, nodes: int = 4) -> Iterator[dict[str, str]]:
     )
     (root / "gres.conf").write_text("Name=gpu File=/dev/null\n")
     environment = {"SLURM_CONF": str(root / "slurm.conf")}
-    own = os.environ | environment
+    variables = os.environ | environment
     munge = [f"--{key}={root}/munge/{key.split('-')[0]}" for key in ("key-file", "pid-file")]
     munge += [f"--socket={root}/munge/sock", f"--log-file={root}/munge/log"]
     try:
-        start("munged", "--force", *munge, f"--seed-file={root}/munge/seed", env=own)
-        start("slurmctld", env=own)
+        start("munged", "--force", *munge, f"--seed-file={root}/munge/seed", env=variables)
+        start("slurmctld", env=variables)
         for name in names:
-            start("slurmd", "-N", name, env=own)
+            start("slurmd", "-N", name, env=variables)
 
         def idle() -> bool:
             asked = ["sinfo", "--noheader", "-N", "-o", "%T"]
-            said = subprocess.run(asked, env=own, capture_output=True, text=True).stdout.split()
+            said = subprocess.run(
+                asked, env=variables, capture_output=True, text=True
+            ).stdout.split()
             return said == ["idle"] * nodes
 
         wait_for(idle, 60, "the nodes")
         yield environment
     finally:
-        subprocess.run(["scancel", "--me"], env=own, capture_output=True)
+        subprocess.run(["scancel", "--me"], env=variables, capture_output=True)
         pids = [*root.glob("slurmd.*.pid"), root / "slurmctld.pid", root / "munge/pid"]
         for path in pids:
             stop(path)

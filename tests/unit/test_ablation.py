@@ -26,10 +26,10 @@ HOWS = ("only-diagonal", "all-but-diagonal", "only-prefix-to-suffix", "all-but-p
 def model(request):
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    made = MODELS[request.param]().eval()
-    for parameter in made.parameters():
+    network = MODELS[request.param]().eval()
+    for parameter in network.parameters():
         parameter.data.normal_(0, 0.2)  # biases too
-    return made
+    return network
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +42,8 @@ def logits(model, tokens):
         return model(tokens, use_cache=False).logits
 
 
-def close(one, other):
-    torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3)
+def close(first, second):
+    torch.testing.assert_close(first, second, rtol=1e-3, atol=1e-3)
 
 
 def test_attention_modules_are_found_in_order(model):
@@ -73,9 +73,9 @@ def test_off_equals_an_attention_block_whose_output_is_removed(model, tokens, la
         for parameter in module.get_submodule(names[0]).parameters():
             parameter.data.zero_()
     with cutting(model, numbered_modules(model), Cut("off", layers), REGIONS):
-        found = logits(model, tokens)
-    close(found, logits(silent, tokens))
-    assert not torch.allclose(found, logits(model, tokens), atol=0.1)
+        silenced = logits(model, tokens)
+    close(silenced, logits(silent, tokens))
+    assert not torch.allclose(silenced, logits(model, tokens), atol=0.1)
 
 
 @pytest.mark.parametrize("how", HOWS)
@@ -116,23 +116,29 @@ def test_the_model_is_given_back(model, tokens):
 def test_measures_are_those_of_the_score_and_of_a_full_pass(model, tokens, prefix, length):
     tokens, regions = tokens[:, :length], Regions(prefix, 4)
     cuts = [Cut("off", (0,)), Cut("off", (2,)), Cut("only-diagonal", (1, 2))]
-    found = ablate(model, tokens.numpy(), cuts, regions, batch=2)
+    outcomes = ablate(model, tokens.numpy(), cuts, regions, batch=2)
     whole = score(model, tokens.numpy(), prefix, 5, 5)
-    assert (found.extractable[0] == (whole.memorization_score == 1)).all()
-    np.testing.assert_allclose(np.exp(found.suffix_loss[0]), whole.generation_perplexity, rtol=1e-3)
-    np.testing.assert_allclose(np.exp(found.sequence_loss[0]), whole.sequence_perplexity, rtol=1e-3)
+    assert (outcomes.extractable[0] == (whole.memorization_score == 1)).all()
+    np.testing.assert_allclose(
+        np.exp(outcomes.suffix_loss[0]), whole.generation_perplexity, rtol=1e-3
+    )
+    np.testing.assert_allclose(
+        np.exp(outcomes.sequence_loss[0]), whole.sequence_perplexity, rtol=1e-3
+    )
     for row, cut in enumerate(cuts, 1):  # without what `ablate` saves in front of the cut
         with cutting(model, numbered_modules(model), cut, regions):
             all_logits = logits(model, tokens)[:, :-1]
         losses = torch.nn.functional.cross_entropy(
             all_logits.flatten(0, 1), tokens[:, 1:].flatten(), reduction="none"
         ).view(5, -1)
-        np.testing.assert_allclose(found.sequence_loss[row], losses.mean(1), rtol=1e-3)
+        np.testing.assert_allclose(outcomes.sequence_loss[row], losses.mean(1), rtol=1e-3)
         np.testing.assert_allclose(
-            found.suffix_loss[row], losses[:, prefix - 1 :].mean(1), rtol=1e-3
+            outcomes.suffix_loss[row], losses[:, prefix - 1 :].mean(1), rtol=1e-3
         )
     again = ablate(model, tokens.numpy(), cuts, regions, batch=2)
-    assert all(one.tobytes() == other.tobytes() for one, other in zip(found, again, strict=True))
+    assert all(
+        first.tobytes() == second.tobytes() for first, second in zip(outcomes, again, strict=True)
+    )
 
 
 def test_a_memorized_sequence_is_memorized_no_more():
@@ -145,10 +151,10 @@ def test_a_memorized_sequence_is_memorized_no_more():
         score(model, torch.cat([start, start], 1).numpy(), 32, 1, 1).continuation
     )
     tokens = torch.cat([start, continued], 1).numpy()
-    found = ablate(model, tokens, [Cut("off", (0, 1, 2))], REGIONS, 1)
-    assert found.extractable.tolist() == [[True], [False]]
-    assert found.matched[0] == 1 > found.matched[1]
-    assert found.suffix_loss[1] > found.suffix_loss[0]
+    outcomes = ablate(model, tokens, [Cut("off", (0, 1, 2))], REGIONS, 1)
+    assert outcomes.extractable.tolist() == [[True], [False]]
+    assert outcomes.matched[0] == 1 > outcomes.matched[1]
+    assert outcomes.suffix_loss[1] > outcomes.suffix_loss[0]
 
 
 def test_broken_weights_are_refused():
@@ -178,16 +184,16 @@ def test_kept_cells_by_hand():
 
 
 def test_plan_lists_every_window_and_as_many_random_layers():
-    found = plan({"off": [1, 3, 9], "only-diagonal": [1]}, list(range(8)), 5, seed=1)
-    assert [cut.layers for cut in found[:8]] == [(i,) for i in range(8)]
-    windows = [cut for cut in found if len(cut.layers) == 3 and not cut.drawn]
+    cuts = plan({"off": [1, 3, 9], "only-diagonal": [1]}, list(range(8)), 5, seed=1)
+    assert [cut.layers for cut in cuts[:8]] == [(i,) for i in range(8)]
+    windows = [cut for cut in cuts if len(cut.layers) == 3 and not cut.drawn]
     assert [cut.name for cut in windows] == ["0-2", "1-3", "2-4", "3-5", "4-6", "5-7"]
-    drawn = [cut for cut in found if cut.drawn]
+    drawn = [cut for cut in cuts if cut.drawn]
     assert len(drawn) == 5
     for cut in drawn:
         assert len(set(cut.layers)) == 3
         assert cut.name == "+".join(map(str, cut.layers))
-    assert [cut.how for cut in found[-8:]] == ["only-diagonal"] * 8
+    assert [cut.how for cut in cuts[-8:]] == ["only-diagonal"] * 8
     assert plan({"off": [3]}, list(range(8)), 5, seed=1) == plan(
         {"off": [3]}, list(range(8)), 5, seed=1
     )
@@ -210,10 +216,12 @@ def test_agreement_of_equal_and_of_opposite_profiles():
 
 def test_agreement_equals_scipy_and_its_interval_covers_few_layers():
     random = np.random.default_rng(1)
-    one, other = random.random((30, 8)), random.random((20, 8))
-    found = rank_agreement(one, other, 2000, 0)
-    assert found["spearman"] == pytest.approx(stats.spearmanr(one.mean(0), other.mean(0))[0])
-    assert found["high"] - found["low"] > 0.8  # noise over 8 layers says next to nothing
+    profiles, damage = random.random((30, 8)), random.random((20, 8))
+    agreement = rank_agreement(profiles, damage, 2000, 0)
+    assert agreement["spearman"] == pytest.approx(
+        stats.spearmanr(profiles.mean(0), damage.mean(0))[0]
+    )
+    assert agreement["high"] - agreement["low"] > 0.8  # noise over 8 layers says next to nothing
 
 
 def test_agreement_of_nothing_is_undefined():

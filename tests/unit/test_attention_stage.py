@@ -37,8 +37,8 @@ def test_stage(model, tmp_path, monkeypatch, prefix, suffix):
     ids, tokens = draw(18, prefix + suffix)
     tokens[np.arange(18) % 3 != 0, prefix:] = 39 - tokens[np.arange(18) % 3 != 0, prefix:]
     expected = pooled_attention(model, torch.from_numpy(tokens[2:])).float().numpy()
-    found = read_pooled(Path("data/attention"), pool, "max")
-    np.testing.assert_allclose(found, expected[1], rtol=0, atol=1e-3)
+    stored = read_pooled(Path("data/attention"), pool, "max")
+    np.testing.assert_allclose(stored, expected[1], rtol=0, atol=1e-3)
     np.testing.assert_array_equal(read_gallery(Path("data/gallery/gallery.h5"))[0], ids[2:6])
     metrics = json.loads(Path("metrics/attention.json").read_text())
     size = sum(path.stat().st_size for path in Path("data/attention").glob("*.h5"))
@@ -66,8 +66,8 @@ def test_unknown_continuations_of_any_length_are_made(model, tmp_path, monkeypat
     attention_stage.main()
     tokens[~is_memorized, 7:] = score(model, tokens, 7, 18, 18).continuation[~is_memorized]
     expected = pooled_attention(model, torch.from_numpy(tokens[2:])).float().numpy()
-    found = read_pooled(Path("data/attention"), ids[2:], "mean")
-    np.testing.assert_allclose(found, expected[0], rtol=0, atol=1e-3)
+    stored = read_pooled(Path("data/attention"), ids[2:], "mean")
+    np.testing.assert_allclose(stored, expected[0], rtol=0, atol=1e-3)
     np.testing.assert_array_equal(
         read_gallery(Path("data/gallery/gallery.h5"))[2], tokens[2:6].astype(np.int32)
     )
@@ -181,8 +181,8 @@ def test_kill_9_at_random_points_leaves_no_trace_in_the_bytes(model, tmp_path, m
     assert counts["partial"] >= 3
     assert counts["redone"] == 0
     for name in ("data/attention", "data/gallery", "metrics"):
-        found, expected = (bytes_of(tmp_path / run / name) for run in ("killed", "whole"))
-        assert found == expected
+        files, expected = (bytes_of(tmp_path / run / name) for run in ("killed", "whole"))
+        assert files == expected
     assert len(bytes_of(tmp_path / "whole/data/attention")) == 22
 
 
@@ -202,8 +202,8 @@ def test_parts_of_several_processes_are_merged_to_the_same_bytes(model, tmp_path
         said = process.communicate()[1]
         assert process.returncode == (-9 if index == 1 else 0), said
     [folder] = Path(".scratch").glob("attention-*/attention")
-    made = {path: path.stat().st_mtime_ns for path in folder.glob("shard-*.h5")}
-    assert len(made) == 20
+    times = {path: path.stat().st_mtime_ns for path in folder.glob("shard-*.h5")}
+    assert len(times) == 20
     assert not (folder / "view.h5").exists()
     with monkeypatch.context() as patched:
         patched.setattr(extraction, "pool_shard", None)  # no shard is made again

@@ -110,12 +110,12 @@ def test_attention_and_scores_on_a_small_gpu(tokens, monkeypatch, tmp_path):
     expected = score(model, tokens, 32, 8, 8)
     limited(model, 3, monkeypatch)
     extract(model, np.arange(13), tokens, small, batch=8)
-    found = score(model, tokens, 32, 8, 8)
+    scores = score(model, tokens, 32, 8, 8)
     for pooling in ("mean", "max"):
         both = [read_pooled(tmp_path / name, np.arange(13), pooling) for name in ("large", "small")]
         np.testing.assert_allclose(*both, rtol=0, atol=1e-3)
-    assert found.continuation.tolist() == expected.continuation.tolist()
-    np.testing.assert_allclose(found.sequence_perplexity, expected.sequence_perplexity, rtol=1e-5)
+    assert scores.continuation.tolist() == expected.continuation.tolist()
+    np.testing.assert_allclose(scores.sequence_perplexity, expected.sequence_perplexity, rtol=1e-5)
 
 
 def overflowing():
@@ -138,14 +138,14 @@ def test_attention_that_overflows_float16_is_computed_in_bfloat16(tokens, capsys
         raw = look(torch.from_numpy(tokens)).patterns
         assert (~raw.isfinite().all(-1).flatten(0, 1).all(0)).nonzero()[:, 0].tolist() == [2, 9]
         shard = pool_shard(half, look, tokens, 2, 4, bar)
-    found = shard.pooled
+    pooled = shard.pooled
     assert shard.is_wider.nonzero()[0].tolist() == [2, 9]
     assert shard.notes() == {"computed_wider": 2, "least_row_sum": pytest.approx(1, abs=0.01)}
-    assert np.isfinite(found).all()
+    assert np.isfinite(pooled).all()
     expected = pooled_attention(brain, torch.from_numpy(tokens[[2, 9]])).numpy()
-    np.testing.assert_array_equal(found[:, [2, 9]], expected)
-    own = pooled_attention(half, torch.from_numpy(tokens[[0, 1]])).numpy()
-    np.testing.assert_allclose(found[:, [0, 1]], own, rtol=0, atol=1e-3)
+    np.testing.assert_array_equal(pooled[:, [2, 9]], expected)
+    alone = pooled_attention(half, torch.from_numpy(tokens[[0, 1]])).numpy()
+    np.testing.assert_allclose(pooled[:, [0, 1]], alone, rtol=0, atol=1e-3)
     assert torch.isfinite(full_attention(half, torch.from_numpy(tokens[2:3]))).all()
     said = capsys.readouterr().err
     assert (

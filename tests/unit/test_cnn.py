@@ -88,13 +88,13 @@ def test_fast_equals_plain(architecture, with_dropout):
     labels = torch.tensor([0, 1, 2, 1])
     plain, quick = cnn(patterns, keeps), fast.logits(cnn, patterns, keeps)
     torch.testing.assert_close(quick, plain, rtol=1e-5, atol=1e-6)
-    expected, found = (
+    expected, measured = (
         torch.autograd.grad(F.cross_entropy(logits, labels), list(cnn.parameters()))
         for logits in (plain, quick)
     )
-    for one, other in zip(expected, found, strict=True):
-        assert one.abs().max() > 0
-        torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-6)
+    for first, second in zip(expected, measured, strict=True):
+        assert first.abs().max() > 0
+        torch.testing.assert_close(second, first, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("length", [40, 47])
@@ -108,10 +108,10 @@ def test_fast_shrink_gradient_is_the_derivative():
     maps = torch.randn(2, 3, 7, 7, generator=generator, requires_grad=True)
     keep = torch.rand(2, 3, 6, 6, generator=generator).round()
     weights = torch.randn(2, 3, 3, 3, generator=generator)
-    found = torch.autograd.grad((fast.shrink(maps, keep, 3) * weights).sum(), maps)[0]
+    gradient = torch.autograd.grad((fast.shrink(maps, keep, 3) * weights).sum(), maps)[0]
     plain = F.max_pool2d(torch.relu(maps)[..., :6, :6] * keep, 2)
     expected = torch.autograd.grad((plain * weights).sum(), maps)[0]
-    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(gradient, expected)
 
 
 @pytest.mark.parametrize("dropout", [0.1, 0.5, 0.9])
@@ -146,12 +146,12 @@ def test_no_dropout_and_torch_generator():
 def test_first_weights_depend_on_seed_and_name_only():
     torch.manual_seed(7)
     before = torch.get_rng_state()
-    one, again = cnn_of(GRID[0]), cnn_of(GRID[0])
+    first, again = cnn_of(GRID[0]), cnn_of(GRID[0])
     assert torch.equal(torch.get_rng_state(), before)
-    assert torch.equal(one.conv1.weight, again.conv1.weight)
-    assert not torch.equal(one.conv1.weight, cnn_of(GRID[0], seed=2).conv1.weight)
-    other = cnn_of(Architecture(6, 10, "max"))
-    assert not torch.equal(one.conv1.weight, other.conv1.weight)
+    assert torch.equal(first.conv1.weight, again.conv1.weight)
+    assert not torch.equal(first.conv1.weight, cnn_of(GRID[0], seed=2).conv1.weight)
+    larger = cnn_of(Architecture(6, 10, "max"))
+    assert not torch.equal(first.conv1.weight, larger.conv1.weight)
 
 
 def test_derived_seeds_differ():
@@ -165,7 +165,7 @@ def test_relus_are_modules_for_hooks():
     seen = []
     for module in cnn.modules():
         if isinstance(module, torch.nn.ReLU):
-            module.register_forward_hook(lambda module, given, out: seen.append(out.shape))
+            module.register_forward_hook(lambda module, inputs, out: seen.append(out.shape))
     cnn(causal(1, 2))
     assert seen == [(1, 10, 59, 59), (1, 10, 24, 24), (1, 64)]
 
@@ -174,7 +174,7 @@ def parameter_gradients(logits, cnns):
     """Gradients of the summed cross-entropy of some CNNs, for all their parameters."""
     labels = torch.tensor([0, 2, 1])
     parameters = [value for cnn in cnns for value in cnn.parameters()]
-    losses = torch.stack([F.cross_entropy(own, labels) for own in logits])
+    losses = torch.stack([F.cross_entropy(part, labels) for part in logits])
     return torch.autograd.grad(losses.sum(), parameters)
 
 
@@ -192,7 +192,9 @@ def test_window_product_is_the_convolution_and_its_derivative(length, kernel):
     product = WindowProduct.apply(packed, weight, bias)
     torch.testing.assert_close(product, F.conv2d(patterns, weight, bias))
     assert len(windows(length, kernel, packed.device).maps) < (length - kernel + 1) ** 2
-    assert torch.autograd.gradcheck(lambda *own: WindowProduct.apply(packed, *own), (weight, bias))
+    assert torch.autograd.gradcheck(
+        lambda *parameters: WindowProduct.apply(packed, *parameters), (weight, bias)
+    )
 
 
 @pytest.mark.parametrize(("side", "kernel"), [(6, 3), (5, 5), (4, 1)])
@@ -202,7 +204,7 @@ def test_columns_are_unfold_and_its_derivative(side, kernel):
         2, 3, side, side, generator=generator, dtype=torch.float64, requires_grad=True
     )
     torch.testing.assert_close(Columns.apply(maps, kernel), F.unfold(maps, kernel))
-    assert torch.autograd.gradcheck(lambda own: Columns.apply(own, kernel), maps)
+    assert torch.autograd.gradcheck(lambda values: Columns.apply(values, kernel), maps)
 
 
 @pytest.mark.parametrize(("length", "kernel"), [(9, 3), (7, 4), (11, 1)])
@@ -218,7 +220,9 @@ def test_causal_convolution_of_the_cpu_is_differentiated_right(length, kernel):
     torch.testing.assert_close(
         convolution(patterns, weight, bias), F.conv2d(patterns, weight, bias)
     )
-    assert torch.autograd.gradcheck(lambda *own: convolution(patterns, *own), (weight, bias))
+    assert torch.autograd.gradcheck(
+        lambda *parameters: convolution(patterns, *parameters), (weight, bias)
+    )
 
 
 @pytest.mark.parametrize("with_dropout", [True, False])
@@ -226,7 +230,7 @@ def test_shrink_of_the_cpu_is_differentiated_right(with_dropout):
     generator = torch.Generator().manual_seed(3)
     maps = torch.randn(2, 3, 7, 7, generator=generator, dtype=torch.float64, requires_grad=True)
     keep = torch.rand(2, 3, 6, 6, generator=generator).round().double() if with_dropout else None
-    assert torch.autograd.gradcheck(lambda own: fast.shrink(own, keep, 3), maps)
+    assert torch.autograd.gradcheck(lambda values: fast.shrink(values, keep, 3), maps)
 
 
 @pytest.mark.parametrize("with_dropout", [True, False])

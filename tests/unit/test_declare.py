@@ -15,51 +15,55 @@ SWEEPS = read_sweeps([], ROOT / "sweeps.yaml")
 
 
 def names(sweep):
-    return [each.name for each in expand({sweep: SWEEPS[sweep]}, BASE)]
+    return [declared.name for declared in expand({sweep: SWEEPS[sweep]}, BASE)]
 
 
 def test_the_benchmark_is_the_papers_54():
-    found = names("benchmark")
-    assert len(found) == len(set(found)) == 54
+    variants = names("benchmark")
+    assert len(variants) == len(set(variants)) == 54
     assert {
-        each.params.taxonomy for each in expand({"benchmark": SWEEPS["benchmark"]}, BASE)
+        declared.params.taxonomy for declared in expand({"benchmark": SWEEPS["benchmark"]}, BASE)
     } == set(TREES)
-    assert [name for name in found if "delta" not in name] == [
+    assert [name for name in variants if "delta" not in name] == [
         "reconstruct",
         "guess-rho0.5",
         "code",
     ]
-    assert {"recite-then-code-delta5", "recite-or-guess-delta1000-rho0.5"} <= set(found)
+    assert {"recite-then-code-delta5", "recite-or-guess-delta1000-rho0.5"} <= set(variants)
 
 
 def test_the_study_of_rho_is_the_papers_27():
-    found = names("rho")
-    assert len(found) == len(set(found)) == 27
-    assert found[:2] == ["guess-rho0.1", "guess-rho0.2"]
-    assert {"guess-rho_l0.4", "guess-rho_3-0.9"} <= set(found)
+    variants = names("rho")
+    assert len(variants) == len(set(variants)) == 27
+    assert variants[:2] == ["guess-rho0.1", "guess-rho0.2"]
+    assert {"guess-rho_l0.4", "guess-rho_3-0.9"} <= set(variants)
 
 
 def test_both_together_share_one_variant():
-    found = expand({name: SWEEPS[name] for name in ("benchmark", "rho")}, BASE, "x-")
-    assert len(found) == 80
-    groups = {each.name: each.sweep for each in found}
+    settings = expand({name: SWEEPS[name] for name in ("benchmark", "rho")}, BASE, "x-")
+    assert len(settings) == 80
+    groups = {declared.name: declared.sweep for declared in settings}
     assert groups["x-guess-rho0.5"] == "x-benchmark"  # the first that has it
     assert groups["x-guess-rho0.4"] == "x-rho"
 
 
 def test_repeats_differ_in_their_seed_alone():
-    found = expand({"repeats": SWEEPS["repeats"]}, BASE)
-    assert len(found) == 15
-    assert {each.params.train.seed for each in found} == {42, 43, 44, 45, 46}
-    assert len({each.variant for each in found}) == 3
+    settings = expand({"repeats": SWEEPS["repeats"]}, BASE)
+    assert len(settings) == 15
+    assert {declared.params.train.seed for declared in settings} == {42, 43, 44, 45, 46}
+    assert len({declared.variant for declared in settings}) == 3
 
 
 def test_thresholds_have_one_form():
     """However both thresholds are given, it is the same variant, with the same changes."""
     ways = [{"rho": 0.4}, {"rho_l": 0.4, "rho_3": 0.4}, {"rho": 0.4, "rho_l": "rho", "delta": 7}]
-    found = [settle({"taxonomy": "guess", **way}, BASE, "") for way in ways]
-    assert len({each.name for each in found}) == len({each.changes for each in found}) == 1
-    assert dict(found[0].changes) == {
+    settings = [settle({"taxonomy": "guess", **way}, BASE, "") for way in ways]
+    assert (
+        len({declared.name for declared in settings})
+        == len({declared.changes for declared in settings})
+        == 1
+    )
+    assert dict(settings[0].changes) == {
         "taxonomy": "guess",
         "rho": 0.4,
         "rho_l": "rho",
@@ -68,11 +72,11 @@ def test_thresholds_have_one_form():
 
 
 def test_names_do_not_depend_on_params_that_are_swept():
-    other = overlaid(BASE, {"delta": 1000, "taxonomy": "code"})
-    assert other != BASE
-    assert [each.name for each in expand({"benchmark": SWEEPS["benchmark"]}, other)] == names(
-        "benchmark"
-    )
+    changed = overlaid(BASE, {"delta": 1000, "taxonomy": "code"})
+    assert changed != BASE
+    assert [
+        declared.name for declared in expand({"benchmark": SWEEPS["benchmark"]}, changed)
+    ] == names("benchmark")
 
 
 @pytest.mark.parametrize(

@@ -59,10 +59,10 @@ def naive_delta(cnn, heads, label, relu):
     """The paper's formula for one sequence, on the attention of every head [layers heads q k]."""
     gradients = []
     for t in range(CLASSES):
-        own = heads.clone().requires_grad_()
-        read = own.mean(1) if cnn.architecture.pooling == "mean" else own.max(1).values
+        leaf = heads.clone().requires_grad_()
+        read = leaf.mean(1) if cnn.architecture.pooling == "mean" else leaf.max(1).values
         naive_logits(cnn, read[None], relu)[0, t].backward()
-        gradients.append(own.grad)
+        gradients.append(leaf.grad)
     others = [gradients[t] for t in range(CLASSES) if t != label]
     c = gradients[label] - sum(others) / len(others)
     d = c.clamp(min=0) / c.max()
@@ -74,9 +74,9 @@ def naive_delta(cnn, heads, label, relu):
 def test_pooled_attention_gives_the_paper_s_delta_of_all_heads(heads, poolings, gradients):
     cnns = [random_cnn(name, seed) for seed, name in enumerate(poolings)]
     labels = np.array([0, 1, 1, 2, 2], np.int8)
-    found = deltas(cnns, pooled_of(heads), labels, gradients, batch=2, quiet=True)
+    result = deltas(cnns, pooled_of(heads), labels, gradients, batch=2, quiet=True)
     relu = GuidedRelu.apply if gradients == "guided" else F.relu
-    each = torch.stack(
+    alone = torch.stack(
         [
             torch.stack(
                 [naive_delta(cnn, a, int(t), relu) for a, t in zip(heads, labels, strict=True)]
@@ -85,10 +85,10 @@ def test_pooled_attention_gives_the_paper_s_delta_of_all_heads(heads, poolings, 
         ]
     ).detach()
     for label in range(CLASSES):
-        expected = each[:, labels == label].mean((0, 1))
+        expected = alone[:, labels == label].mean((0, 1))
         assert expected.max() > 0.1
-        np.testing.assert_allclose(found.maps[label], expected, rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(found.profiles, each.mean((3, 4)), rtol=1e-4, atol=1e-7)
+        np.testing.assert_allclose(result.maps[label], expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(result.profiles, alone.mean((3, 4)), rtol=1e-4, atol=1e-7)
 
 
 def test_guided_equals_captum(heads):
@@ -99,17 +99,17 @@ def test_guided_equals_captum(heads):
     for label in range(CLASSES):
         others = [parts[t] for t in range(CLASSES) if t != label]
         expected = parts[label] - sum(others) / 2
-        found = contrast(cnn, patterns, label, "guided")
-        torch.testing.assert_close(found, expected.detach(), rtol=1e-4, atol=1e-7)
+        gradient = contrast(cnn, patterns, label, "guided")
+        torch.testing.assert_close(gradient, expected.detach(), rtol=1e-4, atol=1e-7)
 
 
 def test_plain_equals_autograd(heads):
     cnn, patterns = random_cnn(), heads.mean(2).requires_grad_()
     logits = cnn(patterns)
     expected = torch.autograd.grad((logits[:, 1] - logits[:, [0, 2]].mean(1)).sum(), patterns)[0]
-    found = contrast(cnn, patterns.detach(), 1, "plain")
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-8)
-    assert not torch.allclose(found, contrast(cnn, patterns.detach(), 1, "guided"))
+    gradient = contrast(cnn, patterns.detach(), 1, "plain")
+    torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-8)
+    assert not torch.allclose(gradient, contrast(cnn, patterns.detach(), 1, "guided"))
 
 
 def test_hooks_are_gone_afterwards(heads):
@@ -138,11 +138,11 @@ def test_two_layers_by_hand(gradients):
     attention[0, 0, 2, 1], attention[0, 1, 2, 1] = 0.75, 0.5  # 1: the largest
     attention[0, 0, 3, 0], attention[0, 1, 3, 0] = 0.25, 1.0  # 0.75
     pooled = {name: pack(attention).half().numpy() for name in ("mean", "max")}
-    found = deltas([tiny_cnn()], pooled, np.array([0], np.int8), gradients, 1, quiet=True)
+    result = deltas([tiny_cnn()], pooled, np.array([0], np.int8), gradients, 1, quiet=True)
     expected = np.zeros((2, 4, 4), np.float32)
     expected[0, 2, 1], expected[1, 2, 1] = 1 * 0.75, 0.5 * 0.5
-    np.testing.assert_array_equal(found.maps[0], expected)
-    np.testing.assert_allclose(found.profiles[0, 0], [0.75 / 16, 0.25 / 16])
+    np.testing.assert_array_equal(result.maps[0], expected)
+    np.testing.assert_allclose(result.profiles[0, 0], [0.75 / 16, 0.25 / 16])
 
 
 @pytest.mark.parametrize("gradients", ["guided", "plain"])
@@ -150,8 +150,8 @@ def test_no_positive_contrast_gives_zero(gradients):
     """Nothing raises the logit -h of class 1 above that of class 0."""
     attention = torch.full((1, 2, 4, 4), 0.5).tril()
     pooled = {name: pack(attention).half().numpy() for name in ("mean", "max")}
-    found = deltas([tiny_cnn()], pooled, np.array([1], np.int8), gradients, 1, quiet=True)
-    assert not found.maps[1].any()
+    result = deltas([tiny_cnn()], pooled, np.array([1], np.int8), gradients, 1, quiet=True)
+    assert not result.maps[1].any()
 
 
 def test_share_is_of_the_whole_sample():
@@ -163,19 +163,21 @@ def test_share_is_of_the_whole_sample():
 @pytest.mark.parametrize("batch", [1, 3, 32])
 def test_the_batch_changes_nothing(heads, batch):
     cnns, labels = [random_cnn("max")], np.array([0, 1, 1, 2, 2], np.int8)
-    one = deltas(cnns, pooled_of(heads), labels, "guided", batch, quiet=True)
-    other = deltas(cnns, pooled_of(heads), labels, "guided", 2, quiet=True)
-    np.testing.assert_allclose(one.maps, other.maps, rtol=1e-5, atol=1e-7)
+    first = deltas(cnns, pooled_of(heads), labels, "guided", batch, quiet=True)
+    second = deltas(cnns, pooled_of(heads), labels, "guided", 2, quiet=True)
+    np.testing.assert_allclose(first.maps, second.maps, rtol=1e-5, atol=1e-7)
     again = deltas(cnns, pooled_of(heads), labels, "guided", batch, quiet=True)
-    assert one.maps.tobytes() == again.maps.tobytes()
+    assert first.maps.tobytes() == again.maps.tobytes()
 
 
 @pytest.mark.parametrize("classes", [2, 5])
 def test_any_number_of_classes(heads, classes):
     labels = np.arange(5, dtype=np.int8) % classes
-    found = deltas([random_cnn(classes=classes)], pooled_of(heads), labels, "guided", 2, quiet=True)
-    assert found.maps.shape == (classes, LAYERS, LENGTH, LENGTH)
-    assert np.isfinite(found.maps).all()
+    result = deltas(
+        [random_cnn(classes=classes)], pooled_of(heads), labels, "guided", 2, quiet=True
+    )
+    assert result.maps.shape == (classes, LAYERS, LENGTH, LENGTH)
+    assert np.isfinite(result.maps).all()
 
 
 def test_saved_cnns_that_do_not_fit_are_refused(tmp_path):

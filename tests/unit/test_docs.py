@@ -110,7 +110,9 @@ def test_commands_of_gor_and_their_options_exist(path):
     for line in shell_lines(read_page(path)):
         for name, rest in re.findall(r"\bgor ([a-z]+)([^#&;|`]*)", line):
             assert name in COMMANDS, line
-            known = [[*one.opts, *one.secondary_opts] for one in load(name).params]
+            known = [
+                [*parameter.opts, *parameter.secondary_opts] for parameter in load(name).params
+            ]
             options = {"--help"}.union(*known)
             for option in re.findall(r"(?<=\s)-{1,2}[A-Za-z][\w-]*", rest):
                 assert option in options, line
@@ -171,8 +173,8 @@ def test_targets_of_make_exist(path):
 
 def test_options_of_benchmarks_exist(path):
     for line in shell_lines(read_page(path)):
-        if found := re.match(r"python (benchmarks/\w+\.py)", line):
-            source = (ROOT / found[1]).read_text()
+        if command := re.match(r"python (benchmarks/\w+\.py)", line):
+            source = (ROOT / command[1]).read_text()
             for option in re.findall(r"--[\w-]+", line):
                 assert f'"{option}"' in source, line
 

@@ -52,12 +52,14 @@ def test_the_pictures_are_those_of_the_store(study, monkeypatch):
     """Of localize's own sequences: the maps and profiles that the stage made of the shards."""
     main("small.h5", "--every-class", "--each", "3", "--part", "eval")
     rows = chosen(labels(), labels().is_eval, 3, 42, LOCALIZED)
-    ids, own = labels().sequence_ids[rows], labels().labels[rows]
+    ids, classes = labels().sequence_ids[rows], labels().labels[rows]
     mean = unpack(torch.from_numpy(read_pooled(STORE, ids, "mean"))).numpy()[:, :, None]
     maps = load_file("data/localize/delta.safetensors")["delta"]
     table = pd.read_csv("data/localize/profile.csv")
     expected = {
-        "small_attention_gallery": attention_gallery(mean, own, ids, CLASSES, 32, range(LAYERS)),
+        "small_attention_gallery": attention_gallery(
+            mean, classes, ids, CLASSES, 32, range(LAYERS)
+        ),
         "small_delta_maps": delta_maps(maps, CLASSES, 32, range(LAYERS)),
         "small_delta_profile": delta_profile(table, CLASSES),
     }
@@ -65,9 +67,9 @@ def test_the_pictures_are_those_of_the_store(study, monkeypatch):
         for name, figure in expected.items():
             save_png(figure, Path(f"{name}.png"))
     wanted = pictures(Path.cwd())
-    found = drawn_elsewhere(monkeypatch)
-    assert list(found) == list(wanted)
-    assert [name for name in wanted if found[name] != wanted[name]] == []
+    drawn = drawn_elsewhere(monkeypatch)
+    assert list(drawn) == list(wanted)
+    assert [name for name in wanted if drawn[name] != wanted[name]] == []
     assert len(list(Path("results").iterdir())) == 6
     assert not Path("data/attention").exists()
 
@@ -78,16 +80,16 @@ def test_delta_and_one_sequence_are_those_of_the_store(study):
     both = []
     for store in (STORE, FILE):
         pooled = {name: read_pooled(store, said.sequence_id, name) for name in POOLINGS}
-        found = deltas(cnns, pooled, said.label, "guided", 32, quiet=True)
+        result = deltas(cnns, pooled, said.label, "guided", 32, quiet=True)
         mean = unpack(torch.from_numpy(pooled["mean"][0]).float()).numpy()
         words = [str(token) for token in said.tokens[0]]
-        maps, numbers = found.maps[said.label[0]], range(LAYERS)
+        maps, numbers = result.maps[said.label[0]], range(LAYERS)
         figure = sequence_figure(mean, maps, Words(words, 32), 1, "one", numbers)
         images = [image.get_array() for axes in figure.axes for image in axes.images]
-        both.append((found.maps, found.profiles, *images))
+        both.append((result.maps, result.profiles, *images))
     assert both[0][0].max() > 0 and len(both[0]) == 2 + 2 * (1 + LAYERS)
-    for one, other in zip(*both, strict=True):
-        np.testing.assert_array_equal(one, other)
+    for first, second in zip(*both, strict=True):
+        np.testing.assert_array_equal(first, second)
 
 
 def named(figure):
@@ -103,17 +105,19 @@ def to_hex_upper(color):
 def test_classes_without_sequences_are_left_out(study):
     main("small.h5", "--class", "guess", "--each", "3")
     said, cnns = read_subset(FILE), load_cnns(draw.TRAIN, torch.device("cpu"))[0]
-    own = class_colors(CLASSES)[1]
+    color = class_colors(CLASSES)[1]
     for name, figure in draw.figures(FILE, said, cnns, read_params()):
         assert named(figure) == {"guess"}, name
         axes = figure.axes[0]
         drawn = [axes.spines["left"].get_edgecolor(), *(line.get_color() for line in axes.lines)]
-        assert own in map(to_hex_upper, drawn), name  # as where all classes are
-        values = [np.ma.filled(one.get_array(), 0) for axes in figure.axes for one in axes.images]
+        assert color in map(to_hex_upper, drawn), name  # as where all classes are
+        values = [
+            np.ma.filled(image.get_array(), 0) for axes in figure.axes for image in axes.images
+        ]
         lines = [line.get_ydata() for line in figure.axes[0].lines]
-        assert np.isfinite(np.concatenate([np.ravel(each) for each in [*values, *lines]])).all()
+        assert np.isfinite(np.concatenate([np.ravel(array) for array in [*values, *lines]])).all()
         if name == "delta_maps":
-            assert len([one for one in values if one.max() == 1]) == LAYERS
+            assert len([image for image in values if image.max() == 1]) == LAYERS
 
 
 def test_cnns_of_other_classes_or_another_model_are_refused(study):

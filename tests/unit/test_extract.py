@@ -33,9 +33,9 @@ def test_store_holds_what_the_model_gives(model, tmp_path):
     ]
     expected = pooled_attention(model, torch.from_numpy(tokens)).float().numpy()
     for pooling, values in zip(("mean", "max"), expected, strict=True):
-        found = read_pooled(tmp_path, ids, pooling)
-        assert found.shape == (12, 2, 2080)
-        np.testing.assert_allclose(found, values, rtol=0, atol=1e-3)
+        stored = read_pooled(tmp_path, ids, pooling)
+        assert stored.shape == (12, 2, 2080)
+        np.testing.assert_allclose(stored, values, rtol=0, atol=1e-3)
     assert np.ptp(expected[:, :, :, 2000:]) > 0.1  # sequences and positions differ
 
 
@@ -66,10 +66,10 @@ def test_finished_shards_are_kept_and_damaged_ones_made_again(model, tmp_path, c
 
 def test_memorized_sequences_enter_as_they_are_others_with_their_continuation():
     tokens = np.array([[1, 2, 3, 4], [5, 6, 7, 8], [1, 1, 1, 1]], np.int32)
-    own = np.array([[0, 0], [7, 9], [0, 1]], np.int32)
-    found = studied_tokens(tokens, own, np.array([1.0, 31 / 32, 0.0]))
-    assert found.tolist() == [[1, 2, 3, 4], [5, 6, 7, 9], [1, 1, 0, 1]]
-    assert found.dtype == np.int32
+    continuation = np.array([[0, 0], [7, 9], [0, 1]], np.int32)
+    studied = studied_tokens(tokens, continuation, np.array([1.0, 31 / 32, 0.0]))
+    assert studied.tolist() == [[1, 2, 3, 4], [5, 6, 7, 9], [1, 1, 0, 1]]
+    assert studied.dtype == np.int32
 
 
 @pytest.mark.parametrize("wrong", [-1, 40, 70000])

@@ -101,11 +101,11 @@ def test_flow_texts_and_ribbons():
         Classified("recite", ("non-memorized", "recite", "others"), source),
         Classified("guess", ("non-memorized", "guess", "recall"), target),
     )
-    found = texts(figure)
+    words = texts(figure)
     expected = ["recite 40 (40.0%)", "others 60 (60.0%)", "guess 30 (30.0%)", "recall 70 (70.0%)"]
-    assert {*expected} <= {*found}
-    assert {"30 (75.0%)", "10 (25.0%)", "60 (100.0%)"} <= {*found}
-    assert "100 memorized sequences; 7 non-memorized not drawn" in found
+    assert {*expected} <= {*words}
+    assert {"30 (75.0%)", "10 (25.0%)", "60 (100.0%)"} <= {*words}
+    assert "100 memorized sequences; 7 non-memorized not drawn" in words
     ribbons = [patch for patch in figure.axes[0].patches if isinstance(patch, PathPatch)]
     ends = [patch.get_path().vertices[[0, 7], 1] for patch in ribbons]
     assert sorted(top - bottom for top, bottom in ends) == pytest.approx(
@@ -119,8 +119,8 @@ def test_flow_texts_and_ribbons():
 
 def test_ribbons_tile_their_bars():
     labels = frame(classes=5)["label"].to_numpy()
-    other = np.where(labels, np.roll(labels, 1) % 3 + 1, 0)
-    sides = Classified("a", NAMES[:5], labels), Classified("b", NAMES[:4], other)
+    moved = np.where(labels, np.roll(labels, 1) % 3 + 1, 0)
+    sides = Classified("a", NAMES[:5], labels), Classified("b", NAMES[:4], moved)
     patches = taxonomy_flow(*sides).axes[0].patches
     paths = [patch.get_path().vertices for patch in patches if isinstance(patch, PathPatch)]
     bars = [patch.get_bbox() for patch in patches if isinstance(patch, Rectangle)]
@@ -158,14 +158,14 @@ def test_condition_text(expression, rho_l, text):
 def test_tree_shows_every_condition_class_and_count(classes):
     counts = np.arange(classes) * 1000
     conditions = [condition_text(text, THRESHOLDS) for text in EXPRESSIONS[: classes - 1]]
-    found = texts(decision_tree(conditions, NAMES[:classes], counts))
+    words = texts(decision_tree(conditions, NAMES[:classes], counts))
     total = counts.sum()
     leaves = [
         f"{name} n = {count:,} ({100 * count / total:.1f}%)"
         for name, count in zip(NAMES, counts, strict=False)
     ]
     boxes = [f"all sequences n = {total:,}", *(f"{text}?" for text in conditions), *leaves]
-    assert sorted(found) == sorted(boxes + ["yes", "no"] * (classes - 1))
+    assert sorted(words) == sorted(boxes + ["yes", "no"] * (classes - 1))
 
 
 # planting and rouge
@@ -184,9 +184,9 @@ def test_planting_bars():
     figure = class_by_planting(labels, NAMES[:3], planted)
     widths = [[bar.get_width() for bar in bars] for bars in figure.axes[0].containers]
     assert widths == [[25, 75], [75, 25], [0, 0]]
-    found = texts(figure)
-    assert {"distinct n = 4", "background n = 4", "3 75.0%", "1 25.0%"} <= {*found}
-    assert {*NAMES[:3]} <= {*found}
+    words = texts(figure)
+    assert {"distinct n = 4", "background n = 4", "3 75.0%", "1 25.0%"} <= {*words}
+    assert {*NAMES[:3]} <= {*words}
 
 
 @pytest.mark.parametrize("null", [None, np.nan, pd.NA])
@@ -208,10 +208,10 @@ def test_rouge_histogram_by_hand():
     expected = np.zeros(33)
     expected[[15, 16, 32]] = 25, 50, 25
     assert heights["memorized"].tolist() == expected.tolist()
-    found = texts(figure)
-    assert "memorized, n = 4 75.0% at ρ or above" in found
-    assert "non-memorized, n = 2 50.0% at ρ or above" in found
-    assert "ρ = 0.5" in found
+    words = texts(figure)
+    assert "memorized, n = 4 75.0% at ρ or above" in words
+    assert "non-memorized, n = 2 50.0% at ρ or above" in words
+    assert "ρ = 0.5" in words
     assert figure.axes[0].get_lines()[0].get_xdata() == [0.5, 0.5]
 
 

@@ -49,10 +49,10 @@ def test_shown_rows_are_even_and_grouped():
 def test_gallery_shows_the_mean_over_heads(layers):
     patterns, ids = attention(3, layers, heads=3), np.array([50, 60, 70])
     figure = attention_gallery(patterns, np.array([2, 0, 2]), ids, NAMES[:3], PREFIX, NUMBERS)
-    found = texts(figure)
-    assert [t for t in found if "#" in t] == ["non-memorized #60", "recall #50", "recall #70"]
+    words = texts(figure)
+    assert [t for t in words if "#" in t] == ["non-memorized #60", "recall #50", "recall #70"]
     columns = shown_layers(layers)
-    assert [t for t in found if t.startswith("layer")] == [f"layer {layer}" for layer in columns]
+    assert [t for t in words if t.startswith("layer")] == [f"layer {layer}" for layer in columns]
     panels = [axes for axes in figure.axes if axes.get_images()]
     assert len(panels) == 3 * len(columns)
     drawn = panels[len(columns) + 1].get_images()[0].get_array()
@@ -125,12 +125,12 @@ def test_ablation_curves_hold_the_table():
     figure = ablation_curves(table, NAMES[:3], PREFIX)
     share, perplexity = figure.axes[:2]
     lines = {line.get_label(): line.get_ydata() for line in perplexity.lines}
-    own = table[(table["how"] == "off") & (table["width"] == 1) & (table["class"] == "guess")]
-    containers = {each.get_label(): each.lines[0] for each in perplexity.containers}
+    single = table[(table["how"] == "off") & (table["width"] == 1) & (table["class"] == "guess")]
+    containers = {container.get_label(): container.lines[0] for container in perplexity.containers}
     assert lines
     assert list(containers) == list(NAMES[:3])
-    np.testing.assert_array_equal(containers["guess"].get_ydata(), own["suffix_perplexity"])
-    assert [each.get_label() for each in share.containers] == ["guess", "recall"]
+    np.testing.assert_array_equal(containers["guess"].get_ydata(), single["suffix_perplexity"])
+    assert [container.get_label() for container in share.containers] == ["guess", "recall"]
 
 
 def test_agreement_is_written_with_its_interval():
@@ -139,9 +139,9 @@ def test_agreement_is_written_with_its_interval():
     assert titles[0] == "non-memorized\nSpearman −0.50\n(−0.90 to 0.10)"
     assert titles[2] == "recall\nSpearman undefined"
     [points] = [line for line in figure.axes[1].lines if len(line.get_xdata()) == 8]
-    own = ablation(3)[lambda t: t["class"] == "guess"].set_index(["how", "layers"])
-    whole = own.loc[("whole", ""), "suffix_perplexity"]
-    expected = np.log(own.loc[("off", "3"), "suffix_perplexity"] / whole)
+    guessed = ablation(3)[lambda t: t["class"] == "guess"].set_index(["how", "layers"])
+    whole = guessed.loc[("whole", ""), "suffix_perplexity"]
+    expected = np.log(guessed.loc[("off", "3"), "suffix_perplexity"] / whole)
     assert points.get_ydata()[3] == pytest.approx(expected)
 
 

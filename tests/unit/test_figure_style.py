@@ -39,7 +39,7 @@ def test_hand_drawn_labels_do_not_overlap(make):
     figure.draw_without_rendering()
     boxes = [t.get_window_extent() for t in figure.axes[0].texts if t.get_text()]
     for index, box in enumerate(boxes):
-        assert not any(box.overlaps(other) for other in boxes[index + 1 :])
+        assert not any(box.overlaps(neighbour) for neighbour in boxes[index + 1 :])
 
 
 @pytest.mark.parametrize("classes", [2, 7])
@@ -64,8 +64,8 @@ def test_two_saves_give_the_same_bytes_and_no_date(tmp_path):
         save(gallery_figure(2, layers=2), tmp_path / folder, "gallery")
     for file in sorted((tmp_path / "first").iterdir()):
         assert file.read_bytes() == (tmp_path / "second" / file.name).read_bytes()
-    found = [file.name for file in sorted((tmp_path / "first").iterdir())]
-    assert found == ["flow.pdf", "flow.png", "gallery.pdf", "gallery.png"]
+    names = [file.name for file in sorted((tmp_path / "first").iterdir())]
+    assert names == ["flow.pdf", "flow.png", "gallery.pdf", "gallery.png"]
     pdf = (tmp_path / "first" / "flow.pdf").read_bytes()
     assert b"CreationDate" not in pdf
     assert b"CIDFontType2" in pdf and b"/Type3" not in pdf  # TrueType text, not outlines

@@ -161,8 +161,11 @@ def test_confusion_is_read_in_class_order(finished_run):
         }
     )
     table.to_csv(paths.CONFUSION, index=False)
-    found = read_confusion(("1", "NA"))
-    assert found["all"].tolist() == [[5, 0], [2, 0]] and found["last"].tolist() == [[7, 0], [3, 0]]
+    matrices = read_confusion(("1", "NA"))
+    assert matrices["all"].tolist() == [[5, 0], [2, 0]] and matrices["last"].tolist() == [
+        [7, 0],
+        [3, 0],
+    ]
 
 
 def test_confusion_of_another_taxonomy_is_refused(finished_run):

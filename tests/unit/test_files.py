@@ -29,11 +29,11 @@ def test_a_missing_file_names_the_way_out(tmp_path):
 def test_publish_replaces_what_stands_there(tmp_path):
     output = tmp_path / "data" / "model"
     for content in ("first", "second"):
-        made = tmp_path / "made"
-        (made / "inner").mkdir(parents=True)
-        (made / "inner" / content).write_text(content)
-        publish(made, output)
-        assert not made.exists()
+        folder = tmp_path / "made"
+        (folder / "inner").mkdir(parents=True)
+        (folder / "inner" / content).write_text(content)
+        publish(folder, output)
+        assert not folder.exists()
         assert [path.name for path in output.rglob("*")] == ["inner", content]
 
 
@@ -50,8 +50,8 @@ def test_scratch_outlives_an_error_and_is_removed_after_success(workspace):
 
 
 def test_other_work_has_another_scratch(workspace):
-    with scratch("train", 1) as one, scratch("train", 2) as two, scratch("score", 1) as three:
-        assert len({one, two, three}) == 3
+    with scratch("train", 1) as first, scratch("train", 2) as two, scratch("score", 1) as three:
+        assert len({first, two, three}) == 3
 
 
 @pytest.mark.parametrize("inside", [".", ".dvc/tmp/exps/standalone/abc", ".dvc/tmp/exps/tmp123"])

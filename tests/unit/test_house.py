@@ -40,10 +40,10 @@ def test_files_and_functions_are_short(file):
     for function in functions_of(file):
         lines = (function.end_lineno or 0) - function.lineno + 1
         assert lines <= 50, f"{function.name}: {lines} lines"
-        given = function.args
+        arguments = function.args
         parameters = [
             argument.arg
-            for argument in (*given.posonlyargs, *given.args, *given.kwonlyargs)
+            for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
             if argument.arg not in ("self", "cls")
         ]
         is_command = room_of(file) == "commands" and function.name == "main"  # its command line
@@ -51,13 +51,13 @@ def test_files_and_functions_are_short(file):
 
 
 def test_rooms_import_neither_stages_nor_commands():
-    found = [
+    imported = [
         (str(file.relative_to(PACKAGE)), str(target.relative_to(PACKAGE)))
         for file in FILES
         for target in imports_of(file)
         if room_of(target) in OPERATE and room_of(file) != room_of(target)
     ]
-    assert not found
+    assert not imported
 
 
 def test_nobody_imports_a_stage():
@@ -68,13 +68,13 @@ def test_nobody_imports_a_stage():
 
 @pytest.mark.parametrize("room", FORBIDDEN)
 def test_a_room_does_not_know_what_is_none_of_its_business(room):
-    found = [
+    imported = [
         (str(file.relative_to(PACKAGE)), str(target.relative_to(PACKAGE)))
         for file in (PACKAGE / room).rglob("*.py")
         for target in imports_of(file)
         if room_of(target) in FORBIDDEN[room]
     ]
-    assert not found
+    assert not imported
 
 
 def ordered(imports: dict) -> list:
@@ -172,6 +172,28 @@ def test_yaml_is_read_in_one_way():
         Path("src/guess_or_recall/settings/profiles.py"),
         Path("tests/unit/test_yaml.py"),
     }
+
+
+def test_one_word_names_one_class():
+    names = [
+        node.name
+        for file in FILES
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.ClassDef)
+    ]
+    assert [name for name in names if names.count(name) > 1] == []
+
+
+def test_local_names_say_what_a_thing_is():
+    vague = {"found", "own", "given", "made", "each", "one", "other"}
+    assigned = [
+        (str(file.relative_to(PACKAGE)), node.lineno)
+        for file in FILES
+        for node in ast.walk(ast.parse(file.read_text()))
+        if (isinstance(node, ast.arg) and node.arg in vague)
+        or (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in vague)
+    ]
+    assert assigned == []
 
 
 def test_the_readme_is_short():

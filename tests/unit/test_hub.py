@@ -174,10 +174,10 @@ def test_attention_of_every_architecture_from_the_cache(name, cache, workspace, 
 @pytest.mark.parametrize("name", MODELS)
 def test_scores_without_a_first_or_last_token(name, cache, workspace, tokens):
     put(cache, saved(made(name), workspace / "net"))
-    found = score(fetched(workspace), tokens, 32, batch=2, decode_batch=2)
+    scores = score(fetched(workspace), tokens, 32, batch=2, decode_batch=2)
     alone = score(load_model(Path("data/model")), tokens[1:2], 32, batch=1, decode_batch=1)
-    assert found.continuation[1].tolist() == alone.continuation[0].tolist()
-    assert found.sequence_perplexity[1] == pytest.approx(alone.sequence_perplexity[0], rel=1e-3)
+    assert scores.continuation[1].tolist() == alone.continuation[0].tolist()
+    assert scores.sequence_perplexity[1] == pytest.approx(alone.sequence_perplexity[0], rel=1e-3)
 
 
 def test_what_is_recorded(cache, workspace):

@@ -88,8 +88,8 @@ def test_the_store_its_subset_and_the_gallery_have_the_numbers(model, tmp_path):
     extract(model, IDS, TOKENS, Shards(tmp_path / "store", 4, provenance), 3)
     assert layers_of(tmp_path / "store") == NUMBERS
     expected = pooled_attention(model, torch.from_numpy(TOKENS).long())[0].numpy()
-    found = read_pooled(tmp_path / "store", IDS, "mean")
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3)
+    stored = read_pooled(tmp_path / "store", IDS, "mean")
+    np.testing.assert_allclose(stored, expected, rtol=0, atol=1e-3)
     extract_gallery(model, IDS[:2], TOKENS[:2], tmp_path / "gallery.h5", provenance)
     assert layers_of(tmp_path / "gallery.h5") == NUMBERS
     said = read_json(tmp_path / "store" / "provenance.json")
@@ -121,7 +121,7 @@ def test_tables_and_metrics_have_the_numbers(ablation, tmp_path):
     profile = np.random.default_rng(0).random((1, 6, 2)).astype(np.float32)
     agreement = agreement_table(ablation, ["off"], {1: profile[0, 2:4]}, 10, 0)
     classes = summary(table, agreement, ablation)["classes"]
-    assert {found["worst_layer"] for found in classes.values()} <= set(NUMBERS)
+    assert {measures["worst_layer"] for measures in classes.values()} <= set(NUMBERS)
     by_class = class_profiles(profile, LABELS, CLASSES, 10, 0, NUMBERS)
     assert by_class["layer"].unique().tolist() == NUMBERS
     peaks = summary_of_profiles(by_class, LABELS, CLASSES, 1)["peak_layer"]

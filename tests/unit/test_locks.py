@@ -30,8 +30,8 @@ def test_a_locked_shard_is_said_to_be_locked_and_stays(store, capsys, monkeypatc
     monkeypatch.delenv("HDF5_USE_FILE_LOCKING", raising=False)
     path = shard_path(store, 0)
     before = path.read_bytes()
-    with open(path, "rb+") as other:
-        fcntl.flock(other, fcntl.LOCK_EX)
+    with open(path, "rb+") as holder:
+        fcntl.flock(holder, fcntl.LOCK_EX)
         for read in (
             lambda: read_pooled(store, IDS, "mean"),
             lambda: finished(ShardFile(path, 0, 3), IDS, key_of(PROVENANCE)),

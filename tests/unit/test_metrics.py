@@ -37,19 +37,19 @@ def test_above_chance_is_the_whole_interval(right, above):
 
 def test_by_hand():
     confusion = np.array([[6, 2, 0], [1, 3, 0], [1, 3, 0]])
-    found = scores(confusion)
-    assert found.precision == pytest.approx([6 / 8, 3 / 8, 0])
-    assert found.recall == pytest.approx([6 / 8, 3 / 4, 0])
-    assert found.f1 == pytest.approx([0.75, 0.5, 0])
-    over_classes = found.summary()
+    of_classes = scores(confusion)
+    assert of_classes.precision == pytest.approx([6 / 8, 3 / 8, 0])
+    assert of_classes.recall == pytest.approx([6 / 8, 3 / 4, 0])
+    assert of_classes.f1 == pytest.approx([0.75, 0.5, 0])
+    over_classes = of_classes.summary()
     assert over_classes["min_f1"] == 0
     assert over_classes["mean_precision"] == pytest.approx((6 / 8 + 3 / 8) / 3)
     assert over_classes["min_recall"] == 0
 
 
 def test_confusion_sums_over_cnns():
-    found = confusion_matrix(np.array([0, 1, 1], np.int8), np.array([[0, 1, 0], [1, 1, 1]]), 2)
-    assert found.tolist() == [[1, 1], [1, 3]]
+    matrix = confusion_matrix(np.array([0, 1, 1], np.int8), np.array([[0, 1, 0], [1, 1, 1]]), 2)
+    assert matrix.tolist() == [[1, 1], [1, 3]]
 
 
 @given(data=st.data(), classes=st.integers(2, 5), n=st.integers(1, 40))
@@ -60,8 +60,10 @@ def test_equals_scikit_learn(data, classes, n):
     names = list(range(classes))
     assert np.array_equal(confusion, reference_confusion(actual, predicted, labels=names))
     expected = precision_recall_fscore_support(actual, predicted, labels=names, zero_division=0)  # pyright: ignore[reportArgumentType] (stubs say str)
-    found = scores(confusion)
-    np.testing.assert_allclose([found.precision, found.recall, found.f1], expected[:3])
+    of_classes = scores(confusion)
+    np.testing.assert_allclose(
+        [of_classes.precision, of_classes.recall, of_classes.f1], expected[:3]
+    )
 
 
 @pytest.mark.parametrize("taxonomy", ["recite-then-reconstruct", "guess", "recollect-then-code"])
@@ -70,7 +72,7 @@ def test_published_confusion_gives_the_published_row(taxonomy):
     table = pd.read_csv(PUBLISHED / "confusion.csv").query("taxonomy == @taxonomy")
     names = table["actual"].unique()
     confusion = table.pivot_table(values="count", index="actual", columns="predicted")
-    found = scores(confusion.loc[names, names].to_numpy())
+    of_classes = scores(confusion.loc[names, names].to_numpy())
     rows = pd.read_csv(PUBLISHED / "benchmark.csv").query(
         "model_size == 'all' and taxonomy == @taxonomy"
     )
@@ -78,7 +80,7 @@ def test_published_confusion_gives_the_published_row(taxonomy):
     row = (rows if np.isnan(delta) else rows[rows["duplicates_threshold"] == delta]).iloc[0]
     expected = {"recite-then-reconstruct": 64.7, "guess": 89.0, "recollect-then-code": 72.8}
     assert row["min_f1"] == expected[taxonomy]
-    for key, value in found.summary().items():
+    for key, value in of_classes.summary().items():
         assert 100 * value == pytest.approx(row[key], abs=0.051), key
 
 
@@ -110,19 +112,21 @@ def test_bootstrap_equals_a_naive_one():
 
 
 def test_draws_are_resamples():
-    found = draws(np.random.default_rng(0), 50, 40)
-    assert found.shape == (40, 50)
-    assert (found.sum(1) == 50).all()
-    assert abs(found.var() - 1) < 0.15  # Poisson(1), nearly
+    weights = draws(np.random.default_rng(0), 50, 40)
+    assert weights.shape == (40, 50)
+    assert (weights.sum(1) == 50).all()
+    assert abs(weights.var() - 1) < 0.15  # Poisson(1), nearly
 
 
 def test_predictions_of_a_sequence_move_together():
     """Repeating every CNN says nothing new: the interval must not shrink."""
     random = np.random.default_rng(2)
     actual = np.arange(60) % 2
-    one = np.where(random.random((1, 60)) < 0.7, actual, 1 - actual)
-    alone = bootstrap_min_f1(actual, one, 2, 300, seed=1)
-    assert bootstrap_min_f1(actual, np.repeat(one, 8, 0), 2, 300, seed=1) == pytest.approx(alone)
+    predicted = np.where(random.random((1, 60)) < 0.7, actual, 1 - actual)
+    alone = bootstrap_min_f1(actual, predicted, 2, 300, seed=1)
+    assert bootstrap_min_f1(actual, np.repeat(predicted, 8, 0), 2, 300, seed=1) == pytest.approx(
+        alone
+    )
 
 
 @settings(max_examples=20)
@@ -131,10 +135,10 @@ def test_interval_surrounds_and_repeats(seed, classes):
     random = np.random.default_rng(seed)
     actual = np.arange(200) % classes
     logits = random.standard_normal((2, 200, classes)) + 2 * np.eye(classes)[actual]
-    found = summary(logits.astype(np.float32), actual, 200, seed)
-    assert 0 <= found["min_f1_low"] <= found["min_f1"] + 0.05
-    assert found["min_f1_low"] < found["min_f1_high"] <= 1
-    assert found == summary(logits.astype(np.float32), actual, 200, seed)
+    metrics = summary(logits.astype(np.float32), actual, 200, seed)
+    assert 0 <= metrics["min_f1_low"] <= metrics["min_f1"] + 0.05
+    assert metrics["min_f1_low"] < metrics["min_f1_high"] <= 1
+    assert metrics == summary(logits.astype(np.float32), actual, 200, seed)
 
 
 def test_coverage_of_the_interval():

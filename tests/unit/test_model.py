@@ -36,7 +36,7 @@ def memorizer(windows, tmp_path_factory):
 def test_scores_equal_greedy_generation(memorizer, windows):
     scores = score(memorizer, windows, 32, batch=10, decode_batch=5)
     prefixes = torch.from_numpy(windows[:, :32].astype(np.int64))
-    made = memorizer.generate(
+    generated = memorizer.generate(
         prefixes,
         attention_mask=torch.ones_like(prefixes),
         min_length=64,
@@ -44,8 +44,8 @@ def test_scores_equal_greedy_generation(memorizer, windows):
         do_sample=False,
         pad_token_id=0,
     )[:, 32:].numpy()
-    assert scores.continuation.tolist() == made.tolist()
-    expected = (made == windows[:, 32:]).mean(axis=1)
+    assert scores.continuation.tolist() == generated.tolist()
+    expected = (generated == windows[:, 32:]).mean(axis=1)
     assert scores.memorization_score.tolist() == expected.tolist()
     assert (scores.memorization_score[:16] == 1).all()
     assert (scores.memorization_score[16:] < 1).all()
@@ -59,13 +59,13 @@ def test_perplexities_equal_the_models_own_loss(memorizer, windows):
         prompt_only[:, 32:] = -100
         suffix_only = tokens.clone()
         suffix_only[:, :32] = -100
-        for labels, found in [
+        for labels, perplexity in [
             (prompt_only, scores.prompt_perplexity),
             (suffix_only, scores.generation_perplexity),
             (tokens, scores.sequence_perplexity),
         ]:
             loss = memorizer(input_ids=tokens, labels=labels).loss
-            assert found[row] == pytest.approx(loss.exp().item(), rel=1e-4)
+            assert perplexity[row] == pytest.approx(loss.exp().item(), rel=1e-4)
 
 
 @pytest.mark.parametrize(("prefix", "suffix"), [(50, 50), (32, 16), (3, 9), (1, 1)])
@@ -89,8 +89,8 @@ def test_any_lengths_equal_a_naive_version(prefix, suffix):
     chances = model(input_ids=wide).logits[:, :-1].log_softmax(-1)
     losses = -chances.gather(2, wide[:, 1:, None])[..., 0]
     expected = [part.mean(1).exp() for part in losses.split([prefix - 1, suffix], 1)]
-    found = scores.prompt_perplexity, scores.generation_perplexity
-    for values, naive in zip(found, expected, strict=True):
+    perplexities = scores.prompt_perplexity, scores.generation_perplexity
+    for values, naive in zip(perplexities, expected, strict=True):
         np.testing.assert_allclose(values, naive.detach(), rtol=1e-4)  # NaN of no token too
 
 
@@ -225,18 +225,18 @@ def test_another_corpus_is_named(tmp_path):
     package = {"version": "1.0", "sha256": "abcdef0123", "files": 1, "bytes": 1}
     model = corpus(tmp_path / "model", packages={"sympy": package, "dvc": package})
     check_corpus(model, corpus(tmp_path / "same"))
-    other = corpus(
+    changed = corpus(
         tmp_path / "other",
         stream_sha256="b",
         packages={"sympy": package | {"version": "2.0"}, "dvc": package},
     )
     with pytest.raises(UserError, match=r"packages differ: sympy \(1.0 abcdef01 then, 2.0"):
-        check_corpus(model, other)
-    other = corpus(
+        check_corpus(model, changed)
+    changed = corpus(
         tmp_path / "planted", stream_sha256="b", packages={"sympy": package, "dvc": package}
     )
     with pytest.raises(UserError, match="params `sequences` or `seed` differ"):
-        check_corpus(model, other)
+        check_corpus(model, changed)
     check_corpus(model, corpus(tmp_path / "own", source="files", stream_sha256="b"))
 
 

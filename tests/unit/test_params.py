@@ -129,8 +129,8 @@ def test_classes_whose_name_cannot_be_shown(name):
     "name", ["long tail (v2)", "μνήμη", "a=b, c/d", "50%", "[red]x[/red]", "1"]
 )
 def test_classes_may_be_named_in_any_language(name):
-    own = {"own": {"nodes": {name: "is_code"}, "others": "the rest"}}
-    assert list(params(taxonomies=own).taxonomies["own"].nodes) == [name]
+    taxonomies = {"own": {"nodes": {name: "is_code"}, "others": "the rest"}}
+    assert list(params(taxonomies=taxonomies).taxonomies["own"].nodes) == [name]
 
 
 @pytest.mark.parametrize(
@@ -241,11 +241,11 @@ def test_numbers_are_finite_and_no_booleans(key, value):
 
 
 @pytest.mark.parametrize(
-    ("given", "read"),
+    ("text", "read"),
     [("magika", "magika"), ("fasttext", "fasttext"), ("off", "off")],
 )
-def test_code_detectors(given, read):
-    assert params(features__is_code=given).features.is_code == read
+def test_code_detectors(text, read):
+    assert params(features__is_code=text).features.is_code == read
 
 
 def test_a_missing_key_is_named():
@@ -276,13 +276,13 @@ def test_a_missing_file_is_told(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("own", "expected"),
+    ("change", "expected"),
     [("rho", 0.3), ("off", math.inf), (0.7, 0.7), (1, 1.0)],
 )
-def test_thresholds_in_force(own, expected):
-    got = params(rho=0.3, rho_l=own, rho_3="rho")
+def test_thresholds_in_force(change, expected):
+    got = params(rho=0.3, rho_l=change, rho_3="rho")
     assert (got.threshold("rho_l"), got.threshold("rho_3")) == (expected, 0.3)
-    assert params(rho=0.3, rho_3=own).threshold("rho_3") == expected
+    assert params(rho=0.3, rho_3=change).threshold("rho_3") == expected
 
 
 def test_off_without_quotes_is_off():

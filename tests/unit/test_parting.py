@@ -81,9 +81,9 @@ def test_markup_in_the_name_of_a_class_is_text(capsys):
 
 
 def test_no_command_makes_a_console_that_reads_markup():
-    made = [
+    documents = [
         str(file.relative_to(ROOT))
         for file in [*PACKAGE.rglob("*.py"), *(ROOT / "src").glob("*.py")]
         if re.search(r"\b(Console\(|rich import print|rich\.print)", file.read_text())
     ]
-    assert made == ["src/guess_or_recall/commands/_console.py"]
+    assert documents == ["src/guess_or_recall/commands/_console.py"]

@@ -30,12 +30,14 @@ def params(profile, monkeypatch):
 
 def test_the_paper_s_artifacts(monkeypatch, tmp_path):
     """DESIGN: 0.30 MB a sequence at 12b, of which the paper's settings need 69 thousand."""
-    given = params("pythia-12b", monkeypatch)
+    settings = params("pythia-12b", monkeypatch)
     monkeypatch.chdir(tmp_path)
-    needs = needs_of(given)
+    needs = needs_of(settings)
     assert not needs.exact
     assert (needs.candidates, needs.variants) == (6_871_216, 80)
-    sizes = bytes_of(given, PYTHIA_12B, Needs(6_871_216, 69_000, 1_730_000, True, 98), 24 * 10**9)
+    sizes = bytes_of(
+        settings, PYTHIA_12B, Needs(6_871_216, 69_000, 1_730_000, True, 98), 24 * 10**9
+    )
     assert sizes["attention"] / 69_000 == 4 * 36 * 2080 + 256
     assert 20e9 < sizes["attention"] < 21e9
     assert sizes["weights, in the cache of the hub"] == 24 * 10**9
@@ -50,8 +52,8 @@ def test_a_disk_that_is_too_small(monkeypatch, capsys):
 
 
 def test_shapes_of_all_sources(monkeypatch, tmp_path):
-    given = params("micro", monkeypatch)
-    assert shape_of(config_of(given))[:2] == (2, 4)
+    settings = params("micro", monkeypatch)
+    assert shape_of(config_of(settings))[:2] == (2, 4)
     assert shape_of(config_of(params("default", monkeypatch))) == (8, 8, 8_415_744)
     cached = tmp_path / "models--org--net/snapshots" / COMMIT
     GPTNeoXConfig(num_hidden_layers=3, hidden_size=64, num_attention_heads=8).save_pretrained(

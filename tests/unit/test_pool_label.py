@@ -172,10 +172,10 @@ def test_label_of_every_declared_variant_is_in_the_pool(workspace, shortage):
     kinds = {"balance": {"balanced", "no"}, "stop": {"left out", "no"}}
     assert set(report["shortage"]) == kinds[shortage]
     outcomes = []
-    for one in trees:
+    for nodes in trees:
         for delta in (5, 50, 1000):
             for pair in ((0.9, 0.9), (0.9, "off"), ("off", 0.9)):
-                write_params(**declared, taxonomy=one, delta=delta, rho_l=pair[0], rho_3=pair[1])
+                write_params(**declared, taxonomy=nodes, delta=delta, rho_l=pair[0], rho_3=pair[1])
                 outcomes.append(outcome())
     allowed = {"balance": {"labelled"}, "stop": {"labelled", "short"}}
     assert set(outcomes) == allowed[shortage]
@@ -213,7 +213,7 @@ def test_labels_are_the_classes_of_the_sample(workspace):
     labels = classify(frame, built, delta=50, rho_l=0.5, rho_3=0.5)
     expected = pd.Series(labels, frame["sequence_id"])
     assert got["label"].tolist() == expected[got["sequence_id"]].tolist()
-    assert got["class_name"].tolist() == [classes[own] for own in got["label"]]
+    assert got["class_name"].tolist() == [classes[label] for label in got["label"]]
 
 
 def test_label_metrics_count_the_corpus_and_cross_the_planting(workspace):
@@ -226,15 +226,15 @@ def test_label_metrics_count_the_corpus_and_cross_the_planting(workspace):
     background = frame["sequence_duplicates"] == 1
     members = {"non-memorized": ~memorized, "recite": recite, "others": memorized & ~recite}
     assert got == {
-        "corpus": {name: int(own.sum()) for name, own in members.items()},
+        "corpus": {name: int(is_member.sum()) for name, is_member in members.items()},
         "sampled": {name: {"train": 20, "eval": 10} for name in members},
         "shortage": False,
         "planted": {
             name: {
-                "background": int((own & background).sum()),
-                "distinct": int((own & ~background).sum()),
+                "background": int((is_member & background).sum()),
+                "distinct": int((is_member & ~background).sum()),
             }
-            for name, own in members.items()
+            for name, is_member in members.items()
         },
     }
     assert got["planted"]["recite"]["background"] == 0 < got["planted"]["recite"]["distinct"]
@@ -365,8 +365,8 @@ def test_a_column_of_another_type(workspace):
 
 
 def test_a_bad_expression_stops_the_pool(workspace):
-    own = {"mine": {"nodes": {"long": "length > 3"}}}
-    write_params(taxonomies=own, pool__taxonomies=["mine"])
+    taxonomies = {"mine": {"nodes": {"long": "length > 3"}}}
+    write_params(taxonomies=taxonomies, pool__taxonomies=["mine"])
     with pytest.raises(UserError, match=r"no column 'length' .*sequence_duplicates, memor"):
         pool_stage.main()
 

@@ -69,10 +69,10 @@ LENGTH = 64
 def model(request):
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    made = MODELS[request.param]().eval()
-    for parameter in made.parameters():
+    network = MODELS[request.param]().eval()
+    for parameter in network.parameters():
         parameter.data.mul_(4)  # patterns far from uniform
-    return made
+    return network
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +142,7 @@ def test_low_precision_models_are_pooled_in_float32():
 
 
 @pytest.mark.parametrize(
-    "other",
+    "architecture",
     [
         lambda: BloomForCausalLM(BloomConfig(vocab_size=50, hidden_size=32, n_layer=2, n_head=4)),
         lambda: MambaForCausalLM(
@@ -151,10 +151,10 @@ def test_low_precision_models_are_pooled_in_float32():
     ],
     ids=["bloom-own-attention", "mamba-no-attention"],
 )
-def test_architectures_beside_the_interface_are_refused(other, tokens):
-    made = other().eval()
+def test_architectures_beside_the_interface_are_refused(architecture, tokens):
+    network = architecture().eval()
     with pytest.raises(UserError, match="cannot be observed"):
-        pooled_attention(made, tokens)
+        pooled_attention(network, tokens)
 
 
 @pytest.mark.parametrize("damage", [float("nan"), float("inf")])

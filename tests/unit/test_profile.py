@@ -52,14 +52,14 @@ def test_micro_changes_what_it_says_and_nothing_else(folder):
     main("micro")
     written = keys(read_yaml(Path("params.yaml")))
     default = keys(read_yaml(Path("profiles/default.yaml")))
-    own = keys(read_yaml(Path("profiles/micro.yaml"))) | {".profile": "micro"}
+    expected = keys(read_yaml(Path("profiles/micro.yaml"))) | {".profile": "micro"}
     replaced = (".sequences.planted.", ".sequences.studied.")
-    assert {key: written[key] for key in own} == own
+    assert {key: written[key] for key in expected} == expected
     rest = {key for key in written.keys() | default.keys() if not key.startswith(replaced)} - set(
-        own
+        expected
     )
     assert {key: written[key] for key in rest} == {key: default[key] for key in rest}
-    assert [key for key in written if key.startswith(replaced) and key not in own] == []
+    assert [key for key in written if key.startswith(replaced) and key not in expected] == []
 
 
 def test_comments_stay(folder):

@@ -80,9 +80,9 @@ def test_what_differs_from_the_paper_is_not_comparable(key):
 
 
 def test_matrices_of_models_are_summed():
-    found = rows([result(model="a"), result(model="b", confusion=((2, 8), (4, 6)))])
-    assert found["model"].tolist() == ["a", "all", "b"]
-    whole = found.set_index("model").loc["all"]
+    table = rows([result(model="a"), result(model="b", confusion=((2, 8), (4, 6)))])
+    assert table["model"].tolist() == ["a", "all", "b"]
+    whole = table.set_index("model").loc["all"]
     expected = scores(np.array([[10, 10], [8, 12]])).f1.min()
     assert whole["min_f1"] == pytest.approx(100 * expected)
 
@@ -97,9 +97,9 @@ def test_seeds_become_one_row_with_an_interval():
 
 
 def test_rank_is_by_minimum_f1():
-    found = rows([result("code", ((5, 5), (5, 5))), result("guess")])
-    assert found["taxonomy"].tolist() == ["guess", "code"]
-    assert found["rank"].tolist() == [1, 2]
+    table = rows([result("code", ((5, 5), (5, 5))), result("guess")])
+    assert table["taxonomy"].tolist() == ["guess", "code"]
+    assert table["rank"].tolist() == [1, 2]
 
 
 def test_different_settings_are_refused():
@@ -118,21 +118,27 @@ def test_published_rows():
 
 def test_published_matrices_give_the_published_f1():
     cells = pd.read_csv(ROOT / "published" / "confusion.csv")
-    found = {}
-    for name, own in cells.groupby("taxonomy"):
-        matrix = own.pivot_table(index="actual", columns="predicted", values="count").to_numpy()
+    summed_up = {}
+    for name, rows_of_tree in cells.groupby("taxonomy"):
+        matrix = rows_of_tree.pivot_table(
+            index="actual", columns="predicted", values="count"
+        ).to_numpy()
         assert matrix.sum(1) == pytest.approx(144_000)
-        found[name] = round(100 * scores(matrix).f1.min(), 1)
-    assert found == {"recite-then-reconstruct": 64.7, "guess": 89.0, "recollect-then-code": 72.8}
+        summed_up[name] = round(100 * scores(matrix).f1.min(), 1)
+    assert summed_up == {
+        "recite-then-reconstruct": 64.7,
+        "guess": 89.0,
+        "recollect-then-code": 72.8,
+    }
 
 
 def test_published_values_stand_beside_their_variant():
     parts = [result("guess"), result("recite"), result("reconstruct")]
-    found = with_published(rows(parts), PUBLISHED).set_index("taxonomy")
-    assert found.loc["guess", "published_min_f1"] == 89.0
-    assert found.loc["reconstruct", "published_min_f1"] == 87.7
-    assert found.loc["guess", "difference"] == pytest.approx(100 * 12 / 18 - 89.0)
-    assert found["published_rank"].to_dict() == {"guess": 1, "recite": 3, "reconstruct": 2}
+    table = with_published(rows(parts), PUBLISHED).set_index("taxonomy")
+    assert table.loc["guess", "published_min_f1"] == 89.0
+    assert table.loc["reconstruct", "published_min_f1"] == 87.7
+    assert table.loc["guess", "difference"] == pytest.approx(100 * 12 / 18 - 89.0)
+    assert table["published_rank"].to_dict() == {"guess": 1, "recite": 3, "reconstruct": 2}
 
 
 def test_rank_correlation_by_hand():
@@ -166,18 +172,23 @@ def votes(right, n=400, classes=2, shift=0, seed=0):
 
 def test_paired_difference_of_a_variant_with_itself_is_nothing():
     same = votes(0.7)
-    found = paired_difference(same, same, 300, 0)
-    assert (found["difference"], found["low"], found["high"], found["p"]) == (0, 0, 0, 1)
+    difference = paired_difference(same, same, 300, 0)
+    assert (difference["difference"], difference["low"], difference["high"], difference["p"]) == (
+        0,
+        0,
+        0,
+        1,
+    )
 
 
 def test_paired_difference_finds_the_better_one():
     good, bad = votes(0.9), votes(0.6, seed=1)
-    found = paired_difference(good, bad, 500, 0)
-    assert 0 < found["low"] < found["difference"] < found["high"]
-    assert found["p"] < 0.05
+    difference = paired_difference(good, bad, 500, 0)
+    assert 0 < difference["low"] < difference["difference"] < difference["high"]
+    assert difference["p"] < 0.05
     back = paired_difference(bad, good, 500, 0)
-    assert back["difference"] == -found["difference"]
-    assert back["low"] == pytest.approx(-found["high"])
+    assert back["difference"] == -difference["difference"]
+    assert back["low"] == pytest.approx(-difference["high"])
 
 
 def test_pairing_makes_the_interval_shorter():
@@ -188,18 +199,18 @@ def test_pairing_makes_the_interval_shorter():
     width = {}
     for shift in (0, 10_000):
         moved = Votes(worse.sequence_ids + shift, worse.actual, worse.counts)
-        found = paired_difference(good, moved, 500, 0)
-        width[shift] = found["high"] - found["low"]
+        difference = paired_difference(good, moved, 500, 0)
+        width[shift] = difference["high"] - difference["low"]
     assert width[0] < width[10_000] / 2
 
 
 def test_votes_are_summed_by_sequence():
-    one = Votes(np.array([1, 2]), np.array([0, 1]), np.array([[3, 0], [1, 2]]))
-    other = Votes(np.array([2, 5]), np.array([1, 0]), np.array([[0, 3], [3, 0]]))
-    found = summed([one, other])
-    assert found.sequence_ids.tolist() == [1, 2, 5]
-    assert found.actual.tolist() == [0, 1, 0]
-    assert found.counts.tolist() == [[3, 0], [1, 5], [3, 0]]
+    first = Votes(np.array([1, 2]), np.array([0, 1]), np.array([[3, 0], [1, 2]]))
+    second = Votes(np.array([2, 5]), np.array([1, 0]), np.array([[0, 3], [3, 0]]))
+    votes = summed([first, second])
+    assert votes.sequence_ids.tolist() == [1, 2, 5]
+    assert votes.actual.tolist() == [0, 1, 0]
+    assert votes.counts.tolist() == [[3, 0], [1, 5], [3, 0]]
 
 
 def test_a_key_that_dvc_wrote_without_quotes_is_the_same_key():

@@ -62,11 +62,11 @@ def ignored(*paths: str) -> set[str]:
 
 
 def test_figures_of_single_sequences_and_plots_of_dvc_are_not_for_git():
-    made = {
+    files = {
         f"results/sequence_{name}.{kind}"
         for name in ("39", "39_layer3", "text-0123456789ab", "text-0123456789ab_layer0")
         for kind in ("png", "pdf")
     } | {"dvc_plots/index.html", "dvc_plots/static/a.png"}
     kept = {"results/rho.md", "results/sequence_lengths_min_f1.png", "results/sequences.csv"}
     kept |= {"figures/confusion.png", "corpus/dvc_plots/a.txt", "results/cpu/sequence_1.png"}
-    assert ignored(*made, *kept) == made
+    assert ignored(*files, *kept) == files

@@ -54,9 +54,11 @@ def test_priorities_of_neighbouring_ids_seeds_and_streams_are_unrelated():
     ids = np.arange(20_000)
     base = priorities(ids, 1)
     others = [base[1:], priorities(ids, 2), priorities(ids, 1, stream=1)]
-    for other in others:
-        shared = base[: len(other)].astype(float), other.astype(float)
-        assert abs(np.corrcoef(*shared)[0, 1]) < 4 / np.sqrt(len(other))  # four standard errors
+    for competitor in others:
+        shared = base[: len(competitor)].astype(float), competitor.astype(float)
+        assert abs(np.corrcoef(*shared)[0, 1]) < 4 / np.sqrt(
+            len(competitor)
+        )  # four standard errors
 
 
 def test_sample_takes_the_lowest_of_each_class():

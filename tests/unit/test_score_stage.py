@@ -51,12 +51,12 @@ def write_sequences(tokens):
 
 def test_shards_cover_every_sequence(scoring):
     score_stage.main()
-    found = pd.read_parquet("data/score/score.parquet")
-    assert found.sequence_id.tolist() == list(range(100, 100 + ROWS))
+    table = pd.read_parquet("data/score/score.parquet")
+    assert table.sequence_id.tolist() == list(range(100, 100 + ROWS))
     tokens = np.random.default_rng(0).integers(1, 60, (ROWS, 64))
     whole = score(load_model(MODEL), tokens, 32, batch=50, decode_batch=50)
-    assert np.stack(found.continuation.tolist()).tolist() == whole.continuation.tolist()
-    np.testing.assert_allclose(found.sequence_perplexity, whole.sequence_perplexity, rtol=1e-5)
+    assert np.stack(table.continuation.tolist()).tolist() == whole.continuation.tolist()
+    np.testing.assert_allclose(table.sequence_perplexity, whole.sequence_perplexity, rtol=1e-5)
     assert not list((scoring / ".scratch").glob("*/*"))
 
 
@@ -134,9 +134,9 @@ def test_decoding_may_be_left_to_the_pool(scoring):
     params["score"] |= {"decode": "pool", "batch": "auto", "decode_batch": "auto"}
     (scoring / "params.yaml").write_text(dump_yaml(params))
     score_stage.main()
-    found = pd.read_parquet("data/score/score.parquet")
+    table = pd.read_parquet("data/score/score.parquet")
     memorized = whole.memorization_score == 1
-    assert (found.memorization_score == 1).tolist() == memorized.tolist()
-    assert (found.memorization_score <= whole.memorization_score).all()
-    known = np.stack(found.continuation.tolist())[:, 0] >= 0
+    assert (table.memorization_score == 1).tolist() == memorized.tolist()
+    assert (table.memorization_score <= whole.memorization_score).all()
+    known = np.stack(table.continuation.tolist())[:, 0] >= 0
     assert known.tolist() == memorized.tolist()

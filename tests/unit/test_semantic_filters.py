@@ -118,7 +118,7 @@ def of_folder(path, model="70m"):
 def settle(**changes):
     """Write params.yaml ('score__source' is score.source)."""
     content = read_yaml(ROOT / "params.yaml")
-    given = {
+    settings = {
         "sequences__source": "semantic-filters",
         "sequences__semantic_filters": of_folder("filters"),
         "score__source": "published",
@@ -128,7 +128,7 @@ def settle(**changes):
         "pool": {"taxonomies": ["recite"], "deltas": [5], "rhos": [0.5]},
         "attention": {"batch": 4, "shard": 8, "gallery": 1},
     }
-    for key, value in (given | changes).items():
+    for key, value in (settings | changes).items():
         *sections, last = key.split("__")
         place = content
         for section in sections:
@@ -149,15 +149,15 @@ def test_union_of_pile_and_memories(study):
     sequences_stage.main()
     counts = {"pile": 60, "memories": 30, "duplicates_dropped": 5, "sequences": 85}
     assert metrics("sequences") == counts
-    found = read("sequences")
+    sequences = read("sequences")
     parts = [pq.read_table(file.path).to_pandas() for file in find_files(study, "70m")]
     expected = pd.concat(parts).drop_duplicates("sequence_id").sort_values("sequence_id")
     assert len(expected.columns) == 27
     for name in ("sequence_id", "text", "sequence_duplicates"):
-        assert found[name].tolist() == expected[name].tolist()
+        assert sequences[name].tolist() == expected[name].tolist()
     for name in PUBLISHED:
-        assert found[f"published_{name}"].tolist() == expected[name].tolist()
-    assert found[["planted", "planted_copies", "document"]].isna().all(axis=None)
+        assert sequences[f"published_{name}"].tolist() == expected[name].tolist()
+    assert sequences[["planted", "planted_copies", "document"]].isna().all(axis=None)
     file = pq.ParquetFile("data/sequences/sequences.parquet")
     assert file.schema_arrow.equals(rows.SCHEMA)
     assert file.num_row_groups == 6
@@ -218,13 +218,13 @@ def test_other_layouts_of_the_same_types(study, name, change):
 
 @pytest.mark.parametrize("name", ["{}.parquet", "{}/0000.parquet", "deep/data/{}-0.parquet"])
 def test_where_files_may_lie(study, tmp_path, name):
-    one = pq.read_table(study / "data" / f"{MEMORIES}-00000-of-00001.parquet")
+    table = pq.read_table(study / "data" / f"{MEMORIES}-00000-of-00001.parquet")
     for split in (PILE, MEMORIES, "pile_deduped_70m_other", "memories_duped_70m"):
         path = tmp_path / "other" / name.format(split)
         path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(one, path)
-    found = find_files(tmp_path / "other", "70m")
-    assert [file.split for file in found] == ["pile", "memories"]
+        pq.write_table(table, path)
+    files = find_files(tmp_path / "other", "70m")
+    assert [file.split for file in files] == ["pile", "memories"]
 
 
 def spoil(column, row, value):
@@ -325,8 +325,8 @@ def test_the_hub(study, monkeypatch):
     """Fetched at a revision; the commit is recorded, and what fails is said in a line."""
     asked = {}
 
-    def snapshot(repository, **given):
-        asked.update(given, repository=repository)
+    def snapshot(repository, **options):
+        asked.update(options, repository=repository)
         shutil.copytree(study, "cache/snapshots/abc123")
         return "cache/snapshots/abc123"
 
@@ -366,11 +366,11 @@ def test_the_hub_is_asked_for_the_files_of_one_model():
 def test_published_scores_are_taken_over_and_rechecked(study, capsys):
     sequences_stage.main()
     score_stage.main()
-    known, found = read("sequences"), read("score")
-    assert found["sequence_id"].tolist() == known["sequence_id"].tolist()
+    known, scored = read("sequences"), read("score")
+    assert scored["sequence_id"].tolist() == known["sequence_id"].tolist()
     for name in ("memorization_score", *PERPLEXITIES):
-        assert found[name].tolist() == known[f"published_{name}"].tolist()
-    assert (np.stack(found["continuation"].tolist()) == -1).all()
+        assert scored[name].tolist() == known[f"published_{name}"].tolist()
+    assert (np.stack(scored["continuation"].tolist()) == -1).all()
     said = metrics("score")
     assert (said["sequences"], said["memorized"]) == (85, 35)
     assert (said["rechecked"], said["reextracted_share"]) == (35, 1.0)
@@ -391,10 +391,10 @@ def test_the_model_may_score_all_of_it(study):
     settle(score__source="model")
     sequences_stage.main()
     score_stage.main()
-    found, known = read("score"), read("sequences")
+    scored, known = read("score"), read("sequences")
     memorized = known["published_memorization_score"] == 1
-    assert (found["memorization_score"] == 1).tolist() == memorized.tolist()
-    assert (np.stack(found["continuation"].tolist()) >= 0).all()
+    assert (scored["memorization_score"] == 1).tolist() == memorized.tolist()
+    assert (np.stack(scored["continuation"].tolist()) >= 0).all()
     said = metrics("score")
     assert (said["published_agreement"], said["reextracted_share"]) == (1.0, 1.0)
     put_model(seed=1)
@@ -406,7 +406,7 @@ def test_the_model_may_score_all_of_it(study):
 
 def test_the_pool_is_continued_as_if_all_had_been(study):
     """Attention of published scores, their continuations missing, and of all decoded."""
-    found = []
+    printed = []
     for source in ("published", "model"):
         settle(score__source=source)
         for stage in (sequences_stage, score_stage):
@@ -416,10 +416,10 @@ def test_the_pool_is_continued_as_if_all_had_been(study):
             pool_stage.main()  # one pool for both
         attention_stage.main()
         ids = pq.read_table("data/pool/pool.parquet")["sequence_id"].to_numpy()
-        found.append([read_pooled(Path("data/attention"), ids, way) for way in ("mean", "max")])
+        printed.append([read_pooled(Path("data/attention"), ids, way) for way in ("mean", "max")])
     scores = read("score").set_index("sequence_id").memorization_score[ids]
     assert (scores < 1).sum() >= 6
-    np.testing.assert_array_equal(*found)
+    np.testing.assert_array_equal(*printed)
 
 
 def test_a_killed_attention_keeps_its_continuations(study, monkeypatch):
@@ -450,10 +450,10 @@ def test_templates_published_or_computed(study):
     for templates_of in ("published", "computed"):
         settle(features__templates=templates_of)
         features_stage.main()
-        found = read("features")
-        same = found["is_repeating"] == known["published_is_repeating"]
+        features = read("features")
+        same = features["is_repeating"] == known["published_is_repeating"]
         assert (~same).sum() == (0 if templates_of == "published" else 30)
-        assert found["is_incrementing"].tolist() == known["published_is_incrementing"].tolist()
+        assert features["is_incrementing"].tolist() == known["published_is_incrementing"].tolist()
         said = metrics("features")
         assert said["templates"] == templates_of
         assert said["published_against_computed"] == {
@@ -461,8 +461,8 @@ def test_templates_published_or_computed(study):
             "is_incrementing": 0.0,
             "is_repeating": round(30 / 85, 6),
         }
-    assert found["sequence_id"].tolist() == known["sequence_id"].tolist()
-    assert found["rouge_l"].between(0, 1).all()
+    assert features["sequence_id"].tolist() == known["sequence_id"].tolist()
+    assert features["rouge_l"].between(0, 1).all()
 
 
 def test_memory_does_not_grow_with_the_rows(study, tmp_path):

@@ -50,9 +50,9 @@ def stored(tmp_path_factory):
 @settings(max_examples=60, deadline=None)
 def test_reads_in_the_order_asked_for(stored, rows, pooling):
     folder, pooled = stored
-    found = read_pooled(folder, IDS[np.array(rows, np.int64)], pooling)
-    assert found.dtype == np.float16
-    np.testing.assert_array_equal(found, pooled[["mean", "max"].index(pooling)][rows])
+    values = read_pooled(folder, IDS[np.array(rows, np.int64)], pooling)
+    assert values.dtype == np.float16
+    np.testing.assert_array_equal(values, pooled[["mean", "max"].index(pooling)][rows])
 
 
 def test_ids_may_be_unsorted_across_shards(tmp_path):
@@ -60,13 +60,13 @@ def test_ids_may_be_unsorted_across_shards(tmp_path):
     write_shard(shard_path(tmp_path, 0), np.array([9, 2]), pooled[:, :2], PROVENANCE)
     write_shard(shard_path(tmp_path, 1), np.array([1, 7]), pooled[:, 2:], PROVENANCE)
     write_view(tmp_path, 2, PROVENANCE)
-    found = read_pooled(tmp_path, np.array([1, 9, 7, 2]), "mean")
-    np.testing.assert_array_equal(found, pooled[0][[2, 0, 3, 1]])
+    stored = read_pooled(tmp_path, np.array([1, 9, 7, 2]), "mean")
+    np.testing.assert_array_equal(stored, pooled[0][[2, 0, 3, 1]])
 
 
 @pytest.mark.parametrize("asked", [[4], [3, 5, 2**62 + 1], [-1, 3]])
 def test_ids_that_are_not_stored_are_refused(stored, asked):
-    absent = next(one for one in asked if one not in IDS)
+    absent = next(sequence_id for sequence_id in asked if sequence_id not in IDS)
     with pytest.raises(UserError, match=f"lacks 1 of {len(asked)} .*{absent}"):
         read_pooled(stored[0], np.array(asked), "max")
 
@@ -110,11 +110,11 @@ def test_provenance_is_in_every_file(stored):
     folder, _ = stored
     for path in folder.glob("*.h5"):
         with h5py.File(path) as file:
-            found = {
+            said = {
                 name: value.decode() if isinstance(value, bytes) else value
                 for name, value in file.attrs.items()
             }
-            assert found == {**PROVENANCE, "key": KEY}
+            assert said == {**PROVENANCE, "key": KEY}
     for path in folder.glob("shard-*.h5"):
         assert b"GCOL" not in path.read_bytes()  # HDF5's heap, which has no checksum
     assert read_json(folder / "provenance.json") == {
@@ -152,8 +152,8 @@ def test_shard_of_another_origin_is_refused(stored, tmp_path):
 
 def test_stranger_among_the_shards_is_never_read(tmp_path):
     pooled = fill(tmp_path)
-    other = {**PROVENANCE, "weights": "other"}
-    write_shard(shard_path(tmp_path, 1), IDS[3:6], pooled[:, 3:6], other)
+    changed = {**PROVENANCE, "weights": "other"}
+    write_shard(shard_path(tmp_path, 1), IDS[3:6], pooled[:, 3:6], changed)
     with pytest.raises(UserError, match=r"shard-00001\.h5 was made with other"):
         read_pooled(tmp_path, IDS, "mean")
 
@@ -199,10 +199,10 @@ def test_flipped_bits_never_change_what_is_read(tmp_path_factory, position, bit)
     damaged[int(position * len(damaged))] ^= 1 << bit
     path.write_bytes(damaged)
     try:
-        found = read_pooled(folder, IDS[:4], "mean")
+        stored = read_pooled(folder, IDS[:4], "mean")
     except UserError:
         return
-    np.testing.assert_array_equal(found, pooled[0])
+    np.testing.assert_array_equal(stored, pooled[0])
 
 
 def test_missing_files_are_said(tmp_path):
@@ -233,9 +233,9 @@ def test_gallery_gives_back_what_it_was_given(tmp_path):
     tokens = random.integers(0, 9, (2, 5), dtype=np.int32)
     path = tmp_path / "gallery.h5"
     write_gallery(path, IDS[:2], attention, tokens, PROVENANCE)
-    for expected, found in zip((IDS[:2], attention, tokens), read_gallery(path), strict=True):
-        assert expected.dtype == found.dtype
-        np.testing.assert_array_equal(expected, found)
+    for expected, stored in zip((IDS[:2], attention, tokens), read_gallery(path), strict=True):
+        assert expected.dtype == stored.dtype
+        np.testing.assert_array_equal(expected, stored)
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(UserError, match=r"gallery\.h5 is truncated or corrupt"):
         read_gallery(path)

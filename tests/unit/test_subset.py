@@ -41,9 +41,9 @@ def test_it_reads_as_the_store_does_in_any_order(study, pooling):
     ids = read_subset(FILE).sequence_id
     assert len(ids) == 12
     for asked in (ids, ids[::-1], np.random.default_rng(0).choice(ids, 30), ids[:0], ids[[3]]):
-        found = read_pooled(FILE, asked, pooling)
-        assert found.dtype == np.float16
-        np.testing.assert_array_equal(found, read_pooled(STORE, asked, pooling))
+        stored = read_pooled(FILE, asked, pooling)
+        assert stored.dtype == np.float16
+        np.testing.assert_array_equal(stored, read_pooled(STORE, asked, pooling))
 
 
 def test_a_sequence_that_it_lacks_is_named_with_the_way_out(study):
@@ -67,29 +67,29 @@ def test_its_gallery_is_the_mean_as_one_head(study):
 def test_tokens_are_those_that_were_studied(study):
     """Memorized: the text; else the model's own suffix, unknown for every third sequence."""
     main("small.h5", "--every-class", "--each", "11")
-    found = read_subset(FILE)
-    row = (found.sequence_id - 2**40) // STEP
+    subset = read_subset(FILE)
+    row = (subset.sequence_id - 2**40) // STEP
     true = token_matrix(pq.read_table("data/sequences/sequences.parquet")["tokens"])[row]
     score = pq.read_table("data/score/score.parquet")["memorization_score"].to_numpy()[row]
     unknown = (row % UNDECODED == 0) & (score < 1)
     expected = true.copy()
     expected[score < 1, 32:] = 99 - true[score < 1, 32:]
     expected[unknown, 32:] = -1
-    assert found.tokens.dtype == np.int32
+    assert subset.tokens.dtype == np.int32
     assert 0 < unknown.sum() < (score < 1).sum() < len(row)
-    np.testing.assert_array_equal(found.tokens, expected)
+    np.testing.assert_array_equal(subset.tokens, expected)
 
 
 def test_it_says_what_it_was_made_of(study):
     main("small.h5", "--every-class", "--each", "11")
-    found = read_subset(FILE)
-    assert found.classes == CLASSES
-    assert found.variant == "guess rho=0.5"
-    assert found.provenance == read_json(STORE / "provenance.json")
-    assert found.provenance["weights"] == "abc"
-    assert found.label.dtype == np.int8
-    np.testing.assert_array_equal(found.sequence_id, labels().sequence_ids)
-    np.testing.assert_array_equal(found.label, labels().labels)
+    subset = read_subset(FILE)
+    assert subset.classes == CLASSES
+    assert subset.variant == "guess rho=0.5"
+    assert subset.provenance == read_json(STORE / "provenance.json")
+    assert subset.provenance["weights"] == "abc"
+    assert subset.label.dtype == np.int8
+    np.testing.assert_array_equal(subset.sequence_id, labels().sequence_ids)
+    np.testing.assert_array_equal(subset.label, labels().labels)
 
 
 # what is chosen
@@ -135,13 +135,13 @@ def test_choices_unite(study):
 def test_a_sequence_that_the_variant_did_not_sample_has_its_class(study):
     ids = np.setdiff1d(in_pool(), labels().sequence_ids)
     main("small.h5", *by_id(*map(str, ids)))
-    found, row = read_subset(FILE), (ids - 2**40) // STEP
+    subset, row = read_subset(FILE), (ids - 2**40) // STEP
     score = pq.read_table("data/score/score.parquet")["memorization_score"].to_numpy()[row]
     overlap = pq.read_table("data/features/features.parquet")["rouge_l"].to_numpy()[row]
-    np.testing.assert_array_equal(found.sequence_id, ids)
-    assert len({*found.label}) > 1
+    np.testing.assert_array_equal(subset.sequence_id, ids)
+    assert len({*subset.label}) > 1
     np.testing.assert_array_equal(
-        found.label, np.where(score < 1, 0, np.where(overlap >= 0.5, 1, 2))
+        subset.label, np.where(score < 1, 0, np.where(overlap >= 0.5, 1, 2))
     )
 
 

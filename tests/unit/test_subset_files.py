@@ -50,20 +50,20 @@ def test_flipped_bits_never_change_what_is_read(tmp_path_factory, position, bit)
     pooled = np.random.default_rng(0).random((2, 4, 2, 10)).astype(np.float16)
     write_shard(shard_path(store, 0), ids, pooled, {"model": "none"})
     write_view(store, 1, {"model": "none"})
-    own = np.array([0, 1, 1, 0], np.int8)
-    made = Subset(ids, tokens, own, ["a", "b"], "mine", {"layers": 2})
-    write_subset(path, store, made)
+    labels = np.array([0, 1, 1, 0], np.int8)
+    subset = Subset(ids, tokens, labels, ["a", "b"], "mine", {"layers": 2})
+    write_subset(path, store, subset)
     damaged = bytearray(path.read_bytes())
     damaged[int(position * len(damaged))] ^= 1 << bit
     path.write_bytes(damaged)
     try:
-        said, found = read_subset(path), [read_pooled(path, ids, name) for name in POOLINGS]
+        said, stored = read_subset(path), [read_pooled(path, ids, name) for name in POOLINGS]
     except UserError:
         return
-    np.testing.assert_array_equal(found, pooled)
-    assert said[3:] == made[3:]
-    for one, other in zip(said[:3], made[:3], strict=True):
-        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(stored, pooled)
+    assert said[3:] == subset[3:]
+    for written, read in zip(said[:3], subset[:3], strict=True):
+        np.testing.assert_array_equal(written, read)
 
 
 # mistakes

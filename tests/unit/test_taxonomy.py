@@ -124,13 +124,13 @@ def test_the_benchmark_has_54_variants_and_the_rho_study_27():
 def test_thresholds_that_a_tree_names():
     assert tree("recite-or-guess", {}).depends_on == {"delta", "rho_l", "rho_3"}
     assert tree("code", {}).depends_on == set()
-    own = Tree(nodes={"like": "rouge_l >= rho_l"})
-    assert tree("own", {"own": own}).depends_on == {"rho_l"}
-    assert len(variants(tree("own", {"own": own}), DELTAS, RHOS)) == 10  # nine and off
+    declared = Tree(nodes={"like": "rouge_l >= rho_l"})
+    assert tree("own", {"own": declared}).depends_on == {"rho_l"}
+    assert len(variants(tree("own", {"own": declared}), DELTAS, RHOS)) == 10  # nine and off
 
 
 def test_a_declared_tree_takes_the_first_node_that_holds():
-    own = Tree(
+    declared = Tree(
         nodes={"famous": "sequence_duplicates > 8", "template": "is_incrementing or is_repeating"},
         others="rare",
     )
@@ -142,15 +142,15 @@ def test_a_declared_tree_takes_the_first_node_that_holds():
             "is_repeating": [False, False, False, False, False],
         }
     )
-    built = tree("mine", {"mine": own})
+    built = tree("mine", {"mine": declared})
     assert built.classes == ("non-memorized", "famous", "template", "rare")
     got = classify(table, built, delta=5, rho_l=0.5, rho_3=0.5)
     assert got.tolist() == [1, 2, 3, 0, 1]
 
 
 def evaluated(expression, table):
-    own = Tree(nodes={"yes": expression})
-    got = classify(table, tree("own", {"own": own}), delta=5, rho_l=0.5, rho_3=math.inf)
+    declared = Tree(nodes={"yes": expression})
+    got = classify(table, tree("own", {"own": declared}), delta=5, rho_l=0.5, rho_3=math.inf)
     return got == 1
 
 
@@ -267,7 +267,7 @@ def test_unknown_trees_are_told_with_what_is_close(name, said):
 
 
 @pytest.mark.parametrize(
-    ("name", "own", "said"),
+    ("name", "declared", "said"),
     [
         ("mine", Tree(nodes={"non-memorized": "is_code"}), "'non-memorized' is reserved"),
         ("mine", Tree(nodes={"a": "is_code"}, others="non-memorized"), "is reserved"),
@@ -276,9 +276,9 @@ def test_unknown_trees_are_told_with_what_is_close(name, said):
         ("all", Tree(nodes={"a": "is_code"}), "'all' is taken"),
     ],
 )
-def test_reserved_names(name, own, said):
+def test_reserved_names(name, declared, said):
     with pytest.raises(UserError, match=said):
-        tree(name, {name: own})
+        tree(name, {name: declared})
 
 
 @pytest.mark.parametrize(

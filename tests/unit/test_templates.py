@@ -41,8 +41,8 @@ from guess_or_recall.features.templates import (
     ],
 )
 def test_tokens(text, tokens):
-    found = words_and_numbers(text)
-    assert found == tokens and [type(one) for one in found] == [type(one) for one in tokens]
+    parts = words_and_numbers(text)
+    assert parts == tokens and [type(part) for part in parts] == [type(part) for part in tokens]
 
 
 @pytest.mark.parametrize(
@@ -241,9 +241,9 @@ def lists_of_items(draw):
     column = st.tuples(st.integers(0, 9), st.integers(-2, 2)) | st.sampled_from(["a", "b,", "x."])
     columns = draw(st.lists(column, min_size=period, max_size=period))
     words = [
-        one if isinstance(one, str) else str(abs(one[0] + turn * one[1]))
+        number if isinstance(number, str) else str(abs(number[0] + turn * number[1]))
         for turn in range(rounds)
-        for one in columns
+        for number in columns
     ]
     words = words[draw(st.integers(0, 2)) : len(words) - draw(st.integers(0, 2))]
     if words and draw(st.booleans()):

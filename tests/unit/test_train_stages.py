@@ -108,15 +108,15 @@ def test_train_then_evaluate(workspace):
     assert not [path for path in Path(".scratch").iterdir() if path.is_dir()]
 
     evaluate_stage.main()
-    found = json.loads(Path("metrics/evaluate.json").read_text())
-    assert found["eval_loss"] == pytest.approx(history["eval_loss"].mean())
+    metrics = json.loads(Path("metrics/evaluate.json").read_text())
+    assert metrics["eval_loss"] == pytest.approx(history["eval_loss"].mean())
     last = history[history["epoch"] == 2]
-    assert found["last_epoch"]["eval_loss"] == pytest.approx(last["eval_loss"].mean())
-    assert found["best_cnn"]["min_f1"] == pytest.approx(last["min_f1"].max())
-    assert found["min_f1_low"] <= found["min_f1_high"]
-    assert found["above_chance"] == (found["last_epoch"]["min_f1_low"] > 1 / 3)
-    assert list(found["per_class"]["all"]) == list(NAMES)
-    assert found["min_f1"] == min(row["f1"] for row in found["per_class"]["all"].values())
+    assert metrics["last_epoch"]["eval_loss"] == pytest.approx(last["eval_loss"].mean())
+    assert metrics["best_cnn"]["min_f1"] == pytest.approx(last["min_f1"].max())
+    assert metrics["min_f1_low"] <= metrics["min_f1_high"]
+    assert metrics["above_chance"] == (metrics["last_epoch"]["min_f1_low"] > 1 / 3)
+    assert list(metrics["per_class"]["all"]) == list(NAMES)
+    assert metrics["min_f1"] == min(row["f1"] for row in metrics["per_class"]["all"].values())
     check_predictions(logits.numpy())
 
 
@@ -229,8 +229,8 @@ def test_plotted_keeps_to_the_best_cnn_where_all_are_too_many(monkeypatch):
     logits = np.zeros((2, 1, 3, 3), np.float32)
     logits[1, 0] = np.eye(3)
     monkeypatch.setattr(assessment, "PLOTTED", 5)
-    found = plotted(Evaluated(["a", "b"], logits, np.arange(3), actual, list(NAMES)))
-    assert found["predicted"].tolist() == found["actual"].tolist() == list(NAMES)
+    table = plotted(Evaluated(["a", "b"], logits, np.arange(3), actual, list(NAMES)))
+    assert table["predicted"].tolist() == table["actual"].tolist() == list(NAMES)
 
 
 def test_curves_are_reported_again_as_the_same_run_of_a_group(workspace):

@@ -57,44 +57,44 @@ def trained(grid, scratch, recipe=RECIPE, **options):
     return train_grid(Sample(*data(), 3), grid, recipe, scratch, **options)
 
 
-def same(one, other):
-    assert np.array_equal(one.logits, other.logits)
-    assert one.history == other.history
-    assert one.weights.keys() == other.weights.keys()
-    for cnn, parameters in one.weights.items():
-        assert all(torch.equal(v, other.weights[cnn][name]) for name, v in parameters.items())
+def same(first, second):
+    assert np.array_equal(first.logits, second.logits)
+    assert first.history == second.history
+    assert first.weights.keys() == second.weights.keys()
+    for cnn, parameters in first.weights.items():
+        assert all(torch.equal(v, second.weights[cnn][name]) for name, v in parameters.items())
 
 
 def test_shapes_and_history(tmp_path):
     seen = []
-    found = trained(GRID[:3], tmp_path, report=seen.append)
-    assert found.logits.shape == (3, 2, 30, 3)
-    assert found.logits.dtype == np.float32
-    assert [(row["cnn"], row["epoch"]) for row in found.history] == [
-        (each.name, epoch) for each in GRID[:3] for epoch in (1, 2)
+    outcome = trained(GRID[:3], tmp_path, report=seen.append)
+    assert outcome.logits.shape == (3, 2, 30, 3)
+    assert outcome.logits.dtype == np.float32
+    assert [(row["cnn"], row["epoch"]) for row in outcome.history] == [
+        (architecture.name, epoch) for architecture in GRID[:3] for epoch in (1, 2)
     ]
-    assert list(found.history[0]) == [
+    assert list(outcome.history[0]) == [
         *("cnn", "epoch", "train_loss", "eval_loss", "eval_accuracy", "min_f1")
     ]
-    assert sorted(seen, key=str) == sorted(found.history, key=str)
-    assert list(found.weights) == [each.name for each in GRID[:3]]
+    assert sorted(seen, key=str) == sorted(outcome.history, key=str)
+    assert list(outcome.weights) == [architecture.name for architecture in GRID[:3]]
 
 
 def test_history_by_hand(tmp_path):
-    found = trained(GRID[:1], tmp_path)
+    outcome = trained(GRID[:1], tmp_path)
     _, labels, is_eval = data()
-    logits = torch.from_numpy(found.logits[0, 1])
+    logits = torch.from_numpy(outcome.logits[0, 1])
     actual = torch.from_numpy(labels[is_eval].astype(np.int64))
-    row = found.history[1]
+    row = outcome.history[1]
     assert row["eval_loss"] == pytest.approx(F.cross_entropy(logits, actual).item(), rel=1e-5)
     assert row["eval_accuracy"] == pytest.approx((logits.argmax(1) == actual).double().mean())
 
 
 def test_learns_what_can_be_seen(tmp_path):
     recipe = Recipe(epochs=12, batch=16, seed=7, learning_rate=3e-3, dropout=0.2)
-    found = trained([Architecture(4, 8, "max")], tmp_path, recipe)
-    assert found.history[-1]["min_f1"] > 0.9
-    assert found.history[-1]["train_loss"] < 0.5 < found.history[0]["train_loss"]
+    outcome = trained([Architecture(4, 8, "max")], tmp_path, recipe)
+    assert outcome.history[-1]["min_f1"] > 0.9
+    assert outcome.history[-1]["train_loss"] < 0.5 < outcome.history[0]["train_loss"]
 
 
 def test_same_twice_and_with_more_threads(tmp_path):
@@ -107,8 +107,8 @@ def test_same_twice_and_with_more_threads(tmp_path):
 
 def test_grid_equals_one_by_one(tmp_path):
     together = trained(GRID, tmp_path / "grid")
-    for index, each in enumerate(GRID):
-        alone = trained([each], tmp_path / each.name)
+    for index, architecture in enumerate(GRID):
+        alone = trained([architecture], tmp_path / architecture.name)
         np.testing.assert_allclose(alone.logits[0], together.logits[index], atol=1e-5)
 
 
@@ -116,8 +116,8 @@ def test_grid_equals_one_by_one(tmp_path):
 def test_grid_equals_one_by_one_on_a_gpu(tmp_path):
     together = trained(GRID, tmp_path / "grid", device=torch.device("cuda"))
     same(together, trained(GRID, tmp_path / "again", device=torch.device("cuda")))
-    for index, each in enumerate(GRID):
-        alone = trained([each], tmp_path / each.name, device=torch.device("cuda"))
+    for index, architecture in enumerate(GRID):
+        alone = trained([architecture], tmp_path / architecture.name, device=torch.device("cuda"))
         np.testing.assert_allclose(alone.logits[0], together.logits[index], atol=1e-5)
 
 
@@ -125,7 +125,7 @@ def test_against_a_plain_loop(tmp_path):
     """The published way, with PyTorch's own modules and no dropout, gives the same CNN."""
     recipe = Recipe(epochs=2, batch=16, seed=7, dropout=0.0)
     architecture = Architecture(5, 3, "mean")
-    found = trained([architecture], tmp_path, recipe)
+    outcome = trained([architecture], tmp_path, recipe)
     pooled, labels, is_eval = data()
     squares = unpack(torch.from_numpy(pooled["mean"])).float()
     targets = torch.from_numpy(labels.astype(np.int64))
@@ -140,13 +140,13 @@ def test_against_a_plain_loop(tmp_path):
             optimizer.step()
         with torch.no_grad():
             logits = cnn(squares[is_eval]).numpy()
-        np.testing.assert_allclose(found.logits[0, epoch], logits, atol=1e-4)
+        np.testing.assert_allclose(outcome.logits[0, epoch], logits, atol=1e-4)
 
 
 def test_seed_matters(tmp_path):
-    one = trained(GRID[:1], tmp_path / "a")
-    other = trained(GRID[:1], tmp_path / "b", Recipe(epochs=2, batch=16, seed=8))
-    assert not np.array_equal(one.logits, other.logits)
+    first = trained(GRID[:1], tmp_path / "a")
+    second = trained(GRID[:1], tmp_path / "b", Recipe(epochs=2, batch=16, seed=8))
+    assert not np.array_equal(first.logits, second.logits)
 
 
 def test_order_is_a_shuffle_that_changes_with_the_epoch():
@@ -206,20 +206,22 @@ def test_error_in_one_thread_ends_all(tmp_path):
 @pytest.mark.parametrize("count", [1, 3, 8])
 def test_shares_hold_every_cnn_once(workers, count):
     trainees = [
-        training.new_trainee(each, 2, 3, LENGTH, RECIPE, torch.device("cpu"))
-        for each in GRID[:count]
+        training.new_trainee(trainee, 2, 3, LENGTH, RECIPE, torch.device("cpu"))
+        for trainee in GRID[:count]
     ]
     groups = shares(trainees, workers)
-    names = sorted(each.name for group in groups for each in group)
-    assert names == sorted(each.name for each in GRID[:count])
+    names = sorted(trainee.name for group in groups for trainee in group)
+    assert names == sorted(trainee.name for trainee in GRID[:count])
     if workers > 1:
-        assert all(len({each.cnn.architecture.pooling for each in group}) == 1 for group in groups)
+        assert all(
+            len({trainee.cnn.architecture.pooling for trainee in group}) == 1 for group in groups
+        )
     if count == 8:
         assert len(groups) >= min(workers, 8)
 
 
 def test_grid_of_params():
-    assert [each.name for each in architectures([6, 8], [10], ["max"])] == [
+    assert [architecture.name for architecture in architectures([6, 8], [10], ["max"])] == [
         *("k6-f10-max", "k8-f10-max")
     ]
     with pytest.raises(UserError, match="k6-f10-max twice"):
@@ -269,7 +271,7 @@ def stepped(trainees, packed, labels, optimizers):
         for trainee in trainees
     ]
     logits = logits_together(cnns, packed, keeps)
-    losses = [F.cross_entropy(own, labels) for own in logits]
+    losses = [F.cross_entropy(part, labels) for part in logits]
     for cnn in cnns:
         cnn.zero_grad()
     torch.stack(losses).sum().backward()
@@ -301,10 +303,10 @@ def test_the_step_of_a_gpu_is_the_step_of_each_cnn_alone():
         step = stepper(alone, len(labels))(0)
         expected = step({"mean": square}, labels)
         torch.testing.assert_close(torch.stack(losses).detach(), expected, rtol=1e-4, atol=1e-5)
-    for one, other in zip(together, alone, strict=True):
-        pairs = zip(one.cnn.parameters(), other.cnn.parameters(), strict=True)
+    for first, second in zip(together, alone, strict=True):
+        pairs = zip(first.cnn.parameters(), second.cnn.parameters(), strict=True)
         assert all(torch.allclose(*pair, rtol=1e-3, atol=1e-4) for pair in pairs)
-        assert {id(state) for state in one.optimizer.state.values()} <= {
+        assert {id(state) for state in first.optimizer.state.values()} <= {
             id(state) for state in optimizer.state.values()
         }  # what is saved after an epoch is what the joint optimizer left
 
@@ -329,6 +331,6 @@ def test_a_rehearsed_step_leaves_no_trace(steps_before):
     assert torch.equal(generator.get_state(), position)
     for trainees, optimizer in zip((rehearsed, plain), optimizers, strict=True):
         stepped(trainees, packed, labels, [optimizer])
-    for one, other in zip(rehearsed, plain, strict=True):
-        states = one.cnn.state_dict(), other.cnn.state_dict()
+    for first, second in zip(rehearsed, plain, strict=True):
+        states = first.cnn.state_dict(), second.cnn.state_dict()
         assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())

@@ -84,8 +84,8 @@ def in_shards(folder):
 def test_shards_of_an_index_are_read_and_all_hashed(folder):
     expected = score(load_folder(folder), TOKENS, 12, 3, 3)
     places = in_shards(folder)
-    found = score(load_folder(folder), TOKENS, 12, 3, 3)
-    assert found.sequence_perplexity.tolist() == expected.sequence_perplexity.tolist()
+    scores = score(load_folder(folder), TOKENS, 12, 3, 3)
+    assert scores.sequence_perplexity.tolist() == expected.sequence_perplexity.tolist()
     files = [folder / name for name in sorted(set(places.values()))]
     assert content_of_model(folder, "it")["weights"] == content_hash(*files)
 
@@ -121,9 +121,9 @@ def test_a_damaged_index(content, said, folder):
 def test_other_files_of_the_folder_are_not_read(folder):
     """Neither a distributed checkpoint, nor weights that config.json names, nor an old .bin."""
     before = score(load_folder(folder), TOKENS, 12, 3, 3).sequence_perplexity
-    other = new_model(vocabulary=50, layers=2, width=16, heads=2, length=24, seed=9)
-    save_file(dict(other.state_dict()), folder / "other.safetensors", {"format": "pt"})
-    torch.save(other.state_dict(), folder / "pytorch_model.bin")
+    changed = new_model(vocabulary=50, layers=2, width=16, heads=2, length=24, seed=9)
+    save_file(dict(changed.state_dict()), folder / "other.safetensors", {"format": "pt"})
+    torch.save(changed.state_dict(), folder / "pytorch_model.bin")
     (folder / ".metadata").write_bytes(b"\x80")
     (folder / "__0_0.distcp").write_bytes(b"\x80")
     assert (
@@ -232,8 +232,8 @@ def test_nonsense_in_config_json_is_one_line(settings, folder):
     except UserError:
         refused(folder)
     else:
-        found = score(load_folder(folder), TOKENS, 12, 3, 3).sequence_perplexity
-        assert found.tolist() == expected.tolist()
+        perplexity = score(load_folder(folder), TOKENS, 12, 3, 3).sequence_perplexity
+        assert perplexity.tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"5", b"\xff\xfe", b"[" * 100_000, b"null"])
@@ -274,7 +274,7 @@ def test_models_that_the_field_uses(name, tmp_path):
     of_config(CONFIGS[name]()).save_pretrained(tmp_path / "net")
     assert describe("path", tmp_path / "net", "float32")["attention_layers"] == [0, 1]
     model, tokens = load_folder(tmp_path / "net"), torch.from_numpy(TOKENS).long()
-    found = full_attention(model, tokens)
+    pattern = full_attention(model, tokens)
     with torch.no_grad():
         whole = model(tokens, use_cache=False).logits
         nothing = Cut("all-but-diagonal", (0, 1)), Regions(prefix=12, near=-1)
@@ -282,7 +282,7 @@ def test_models_that_the_field_uses(name, tmp_path):
             torch.testing.assert_close(model(tokens, use_cache=False).logits, whole)
         model.set_attn_implementation("eager") if name == "opt" else None
         patterns = model(tokens, output_attentions=True, use_cache=False).attentions
-    assert torch.equal(found, torch.stack(patterns, 1).half())
+    assert torch.equal(pattern, torch.stack(patterns, 1).half())
     with torch.no_grad(), cutting(model, numbered_modules(model), Cut("off", (1,)), nothing[1]):
         assert not torch.allclose(model(tokens, use_cache=False).logits, whole, atol=1e-3)
 

@@ -21,14 +21,14 @@ def as_dvc_reads(text: str) -> Any:
     return YAML(typ="safe").load(text)
 
 
-def same(one: Any, other: Any) -> bool:
+def same(first: Any, second: Any) -> bool:
     """Equality of values and types; NaN equals itself."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return list(one) == list(other) and all(same(one[key], other[key]) for key in one)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(same, one, other))
-    both_nan = isinstance(one, float) and isinstance(other, float) and math.isnan(one)
-    return type(one) is type(other) and (one == other or (both_nan and math.isnan(other)))
+    if isinstance(first, dict) and isinstance(second, dict):
+        return list(first) == list(second) and all(same(first[key], second[key]) for key in first)
+    if isinstance(first, list) and isinstance(second, list):
+        return len(first) == len(second) and all(map(same, first, second))
+    both_nan = isinstance(first, float) and isinstance(second, float) and math.isnan(first)
+    return type(first) is type(second) and (first == second or (both_nan and math.isnan(second)))
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
@@ -61,8 +61,8 @@ def test_shipped_files_are_read_as_dvc_reads_them(path):
     ],
 )
 def test_the_core_rules(text, value):
-    found = parse_yaml(f"key: {text}", "text")["key"]
-    assert same(found, value)
+    parsed = parse_yaml(f"key: {text}", "text")["key"]
+    assert same(parsed, value)
     assert same(as_dvc_reads(f"key: {text}")["key"], value)
 
 

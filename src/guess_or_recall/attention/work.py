@@ -23,7 +23,7 @@ from guess_or_recall.model.load import identity, load_model
 from guess_or_recall.settings.attention import AttentionSettings
 
 
-class Work(NamedTuple):
+class Extraction(NamedTuple):
     """What is to be extracted, by which model, and where it is kept until all is finished."""
 
     model: PreTrainedModel
@@ -36,7 +36,7 @@ class Work(NamedTuple):
 
 
 @contextmanager
-def working(settings: AttentionSettings, shared: bool = False) -> Iterator[Work]:
+def working(settings: AttentionSettings, shared: bool = False) -> Iterator[Extraction]:
     """Load the model and the pool with all its continuations, in a scratch folder.
 
     Args:
@@ -50,7 +50,7 @@ def working(settings: AttentionSettings, shared: bool = False) -> Iterator[Work]
     with scratch("attention", provenance, shared=shared) as folder:
         tokens = finished_tokens(model, studied, prefix, batch, folder / "continuations.int32")
         ids, gallery = studied.sequence_ids, studied.gallery
-        yield Work(model, ids, tokens, gallery, batch, provenance, folder)
+        yield Extraction(model, ids, tokens, gallery, batch, provenance, folder)
 
 
 def provenance_of(settings: AttentionSettings, studied: Studied) -> dict:

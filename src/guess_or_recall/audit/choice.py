@@ -21,7 +21,7 @@ class OfClasses(NamedTuple):
     """Sequences that the current variant samples."""
 
     names: list[str]  # of classes
-    each: int  # sequences of a class, at the most
+    per_class: int  # sequences of a class, at the most
     part: str | None
 
 
@@ -62,13 +62,13 @@ def sampled_ids(
         raise UserError(
             f"--class {unknown[0]}: the current variant has the classes {', '.join(classes)}"
         )
-    if choice.each < 1:
-        raise UserError(f"--each {choice.each}: give 1 or more")
+    if choice.per_class < 1:
+        raise UserError(f"--each {choice.per_class}: give 1 or more")
     sampled = read_current(labels, classes)
     among = np.isin(sampled.labels, [classes.index(name) for name in choice.names])
     if choice.part:
         among &= sampled.is_eval == (choice.part == "eval")
-    return sampled.sequence_ids[chosen(sampled, among, choice.each, seed, LOCALIZED)]
+    return sampled.sequence_ids[chosen(sampled, among, choice.per_class, seed, LOCALIZED)]
 
 
 def read_current(labels: pd.Series, classes: list[str]) -> Labels:

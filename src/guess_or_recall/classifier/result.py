@@ -29,7 +29,7 @@ Report = Callable[[], AbstractContextManager[Callable[[dict], None]]]
 
 
 @dataclass(frozen=True)
-class Work:
+class Training:
     """A training: its settings, and the labels of the sequences."""
 
     settings: Train
@@ -60,25 +60,25 @@ def matters(settings: Train, origin: str) -> list:
 
 @contextmanager
 def trained(
-    work: Work, read: Read, report: Report, *, keep: bool = False, quiet: bool = False
+    training: Training, read: Read, report: Report, *, keep: bool = False, quiet: bool = False
 ) -> Iterator[Path]:
     """Train the grid, unless a sweep or an interrupted run did so before: the folder of the result.
 
     Args:
-        work: what is trained.
+        training: what is trained.
         read: gives the attention of the poolings that the grid uses, in the order of the labels.
         report: opens what the curves are reported to; they are reported again where a variant
             with the same sample was trained before.
         keep: leave the result in scratch for the stage, which then only publishes it.
         quiet: no progress bar.
     """
-    key, place = matters(work.settings, work.origin), device()
+    key, place = matters(training.settings, training.origin), device()
     with scratch("train", *key, place.type, keep=keep) as folder:
         result = folder / "result"
         if not (result / paths.CNNS.name).exists():
-            labels, classes = work.labels, work.labels.classes
+            labels, classes = training.labels, training.labels.classes
             sample = Sample(read(), labels.labels, labels.is_eval, len(classes))
-            grid, recipe = grid_of(work.settings), recipe_of(work.settings)
+            grid, recipe = grid_of(training.settings), recipe_of(training.settings)
             with report() as log:
                 outcome = train_grid(sample, grid, recipe, folder, place, log, quiet)
             save(result, outcome, grid, sample, classes)

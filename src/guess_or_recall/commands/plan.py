@@ -19,7 +19,7 @@ from guess_or_recall.plan.calibrate import MARGIN, Trial, calibrate, room_on
 from guess_or_recall.plan.needs import Needs, current_counts, needs_of
 from guess_or_recall.plan.shape import Shape, config_of, dtype_of, random_model, shape_of
 from guess_or_recall.plan.sizes import bytes_of, bytes_of_all_heads, gigabytes, require_disk
-from guess_or_recall.plan.times import Work, duration, measured_cnn_rate, work_of
+from guess_or_recall.plan.times import Load, duration, loads_of_stages, measured_cnn_rate
 from guess_or_recall.settings.params import Params, read_params
 
 COLUMNS = ("here", "published method")
@@ -38,17 +38,17 @@ def main(
     shape, needs = shape_of(config), needs_of(params)
     weights = shape.parameters * dtype.itemsize
     say(console, params, shape, needs)
-    measured, work = None, []
+    measured, loads = None, []
     if not no_trial and weights * MARGIN < room_on(device()):
         model = random_model(config, dtype, device())
         measured = calibrate(model, params.sequences, params.attention.batch)
-        work = work_of(params, needs, measured, measured_cnn_rate(params, shape.layers))
+        loads = loads_of_stages(params, needs, measured, measured_cnn_rate(params, shape.layers))
     sizes = bytes_of(params, shape, needs, weights)
     console.print(memory_line(weights, measured))
     published = needs.summed * bytes_of_all_heads(shape, params.sequences.total)
     console.print(size_table(sizes, published))
-    if work:
-        console.print(time_table(work))
+    if loads:
+        console.print(time_table(loads))
     require_disk(sizes)
 
 
@@ -94,11 +94,11 @@ def size_table(sizes: dict[str, int], published_attention: int) -> Table:
     return table
 
 
-def time_table(work: list[Work]) -> Table:
+def time_table(loads: list[Load]) -> Table:
     """Time of every stage that takes some, and of the published method's where it differs."""
     table = Table("stage", "a second", *COLUMNS, box=None, pad_edge=False)
-    for part in work:
-        seconds = part.published_seconds
+    for load in loads:
+        seconds = load.published_seconds
         published = "" if seconds is None else duration(seconds)
-        table.add_row(part.name, f"{part.rate:,.0f}", duration(part.items / part.rate), published)
+        table.add_row(load.name, f"{load.rate:,.0f}", duration(load.items / load.rate), published)
     return table

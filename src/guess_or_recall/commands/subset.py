@@ -34,7 +34,9 @@ def main(
     every_class: Annotated[
         bool, typer.Option("--every-class", help="sampled sequences of every class")
     ] = False,
-    each: Annotated[int, typer.Option(metavar="N", help="sequences of a class")] = 20,
+    per_class: Annotated[
+        int, typer.Option("--each", metavar="N", help="sequences of a class")
+    ] = 20,
     part: Annotated[
         Literal["train", "eval"] | None, typer.Option(help="of a class (default: both)")
     ] = None,
@@ -54,7 +56,7 @@ def main(
     labels, every_name = classified(params, current), list(current.classes)
     choice = ids or []
     if names := every_name if every_class else classes:
-        of_classes = OfClasses(names, each, part)
+        of_classes = OfClasses(names, per_class, part)
         choice = [*choice, *sampled_ids(of_classes, params.seed, labels, every_name).tolist()]
     if gallery:
         choice = [*choice, *read_gallery(GALLERY)[0].tolist()]

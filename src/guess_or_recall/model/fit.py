@@ -45,10 +45,10 @@ def check_tokenizer(model: Path, sequences: Path) -> None:
     Tokens that were added to either alone, such as one for padding, make no difference. Sequences
     that come as tokens have none to compare: the score tells whether they fit.
     """
-    own, of_sequences = model / "tokenizer.json", sequences / "tokenizer" / "tokenizer.json"
-    if not of_sequences.exists() or not own.exists():
+    of_model, of_sequences = model / "tokenizer.json", sequences / "tokenizer" / "tokenizer.json"
+    if not of_sequences.exists() or not of_model.exists():
         return
-    pair = read_tokenizer(own), read_tokenizer(of_sequences)
+    pair = read_tokenizer(of_model), read_tokenizer(of_sequences)
     vocabularies = [tokenizer.get_vocab(with_added_tokens=False) for tokenizer in pair]
     added = [
         {token.content: number for number, token in tokenizer.get_added_tokens_decoder().items()}

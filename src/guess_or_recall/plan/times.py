@@ -19,8 +19,8 @@ from guess_or_recall.settings.params import Params
 CALIBRATED = 320  # samples on which the CNNs are tried
 
 
-class Work(NamedTuple):
-    """Some work of a stage."""
+class Load(NamedTuple):
+    """A part of what a stage has to do."""
 
     name: str
     rate: float  # items a second
@@ -28,8 +28,8 @@ class Work(NamedTuple):
     published_seconds: float | None = None  # of the published method, where it differs
 
 
-def work_of(params: Params, needs: Needs, trial: Trial, cnn_rate: float) -> list[Work]:
-    """The work of the stages score, attention and train."""
+def loads_of_stages(params: Params, needs: Needs, trial: Trial, cnn_rate: float) -> list[Load]:
+    """What the stages score, attention and train have to do."""
     published = params.score.source == "published"
     scored = params.score.recheck if published else needs.candidates
     in_pool = published or params.score.decode == "pool"
@@ -37,10 +37,10 @@ def work_of(params: Params, needs: Needs, trial: Trial, cnn_rate: float) -> list
     samples = needs.summed * params.samples.train / (params.samples.train + params.samples.eval)
     published_seconds = needs.summed / trial.published
     return [
-        Work("score, forward passes", trial.forward, scored),
-        Work("score, continuations (at most)", trial.decode, needs.union if in_pool else scored),
-        Work("attention", trial.attention, needs.union, published_seconds),
-        Work("train, all variants", cnn_rate, samples * len(grid) * params.train.epochs),
+        Load("score, forward passes", trial.forward, scored),
+        Load("score, continuations (at most)", trial.decode, needs.union if in_pool else scored),
+        Load("attention", trial.attention, needs.union, published_seconds),
+        Load("train, all variants", cnn_rate, samples * len(grid) * params.train.epochs),
     ]
 
 

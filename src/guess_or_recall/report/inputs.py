@@ -35,7 +35,7 @@ class Localization(NamedTuple):
     layers: list[int]  # the model's own numbers
 
 
-class Gallery(NamedTuple):
+class LabelledGallery(NamedTuple):
     """Attention patterns of a few sequences of each class, with all heads."""
 
     sequence_ids: Int[np.ndarray, " g"]
@@ -85,12 +85,12 @@ class Inputs:
         return [condition_text(expression, thresholds) for expression in expressions]
 
     @cached_property
-    def gallery(self) -> Gallery:
+    def gallery(self) -> LabelledGallery:
         """The gallery, in the current classes; UserError where a sequence of it is not studied."""
         sequence_ids, attention, _ = read_gallery(paths.GALLERY)
         studied = self.sequences["sequence_id"].to_numpy()
         labels = labels_of(sequence_ids, studied, self.current.labels)
-        return Gallery(sequence_ids, labels, attention, layers_of(paths.GALLERY))
+        return LabelledGallery(sequence_ids, labels, attention, layers_of(paths.GALLERY))
 
     @cached_property
     def history(self) -> pd.DataFrame:

@@ -59,7 +59,7 @@ class Pool(Section):
         return [(rho, rho) for rho in numbers] + alone + [(rho_l, rho_3) for rho_l, rho_3 in pairs]
 
 
-class Gallery(Part):
+class GallerySize(Part):
     """`attention.gallery`: sequences of each class, with all heads."""
 
     gallery: Together
@@ -77,7 +77,7 @@ class PoolSettings(DeclaredSettings):
 
     seed: Seed
     samples: Samples
-    attention: Gallery
+    attention: GallerySize
 
 
 class VariantSettings(Part):

@@ -23,12 +23,12 @@ def number(value: object) -> object:
 def number_of(text: str) -> int | float:
     """The number that a text in quotes is, as YAML reads it without."""
     try:
-        found = parse_yaml(text, "") if re.fullmatch(r"[-+.\w]{1,30}", text) else None
+        parsed = parse_yaml(text, "") if re.fullmatch(r"[-+.\w]{1,30}", text) else None
     except UserError:
-        found = None
-    if isinstance(found, bool) or not isinstance(found, int | float):
+        parsed = None
+    if isinstance(parsed, bool) or not isinstance(parsed, int | float):
         raise ValueError("give a number")
-    return found
+    return parsed
 
 
 def printable(text: str) -> str:
@@ -54,12 +54,12 @@ def own_threshold(value: object) -> float | str:
     if value in ("rho", "off"):
         return str(value)
     try:
-        found = number(value)
+        parsed = number(value)
     except ValueError:
-        found = None
-    if not isinstance(found, int | float) or not 0 < found <= 1:
+        parsed = None
+    if not isinstance(parsed, int | float) or not 0 < parsed <= 1:
         raise ValueError("give rho (to follow it), off, or a number in (0, 1]")
-    return float(found)
+    return float(parsed)
 
 
 def listed(value: object) -> object:
@@ -90,12 +90,12 @@ def batch(value: object) -> int | str:
     if value == "auto":
         return "auto"
     try:
-        found = number(value)
+        parsed = number(value)
     except ValueError:
-        found = None
-    if not isinstance(found, int) or not 1 <= found <= 10**6:
+        parsed = None
+    if not isinstance(parsed, int) or not 1 <= parsed <= 10**6:
         raise ValueError("give auto, or a number of sequences, at most 1,000,000")
-    return found
+    return parsed
 
 
 def rho_setting(value: object) -> float | str | list[float | str]:

@@ -12,7 +12,7 @@ from guess_or_recall.attention.extract import Shards, extract, extract_gallery
 from guess_or_recall.attention.gallery import read_gallery
 from guess_or_recall.attention.reading import layers_of
 from guess_or_recall.attention.store import NOTES, say_what_rows_add_up_to
-from guess_or_recall.attention.work import Work, working
+from guess_or_recall.attention.work import Extraction, working
 from guess_or_recall.io.files import publish, read_json, write_json
 from guess_or_recall.io.paths import ATTENTION, GALLERY, GALLERY_FOLDER, PROVENANCE, metrics_of
 from guess_or_recall.io.remotes import require_heavy
@@ -34,7 +34,7 @@ def main() -> None:
     write_json(metrics_of("attention"), measure())
 
 
-def write_pictures(work: Work, path: Path) -> None:
+def write_pictures(work: Extraction, path: Path) -> None:
     """Write the attention of every head for the sequences of the gallery."""
     ids, tokens = work.sequence_ids[work.gallery], work.tokens[work.gallery]
     extract_gallery(work.model, ids, tokens, path, work.provenance)

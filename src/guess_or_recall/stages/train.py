@@ -7,7 +7,7 @@ run is taken up again after the last epoch of each CNN.
 """
 
 from guess_or_recall.attention.reading import read_pooled
-from guess_or_recall.classifier.result import Work, origin, trained
+from guess_or_recall.classifier.result import Training, origin, trained
 from guess_or_recall.io import paths
 from guess_or_recall.io.files import publish
 from guess_or_recall.settings.section import read_settings
@@ -26,6 +26,6 @@ def main() -> None:
             for pooling in settings.grid.pooling
         }
 
-    work = Work(settings, labels, origin(paths.LABELS))
-    with trained(work, attention, reporting) as result:
+    training = Training(settings, labels, origin(paths.LABELS))
+    with trained(training, attention, reporting) as result:
         publish(result, paths.TRAIN)

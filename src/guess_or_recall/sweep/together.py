@@ -181,10 +181,10 @@ def trained(job: Job, read: Attention, folder: Path, keep: bool) -> Iterator[tup
     labels_file = folder / job.setting.name / LABELS
     write_table(labels_file, job.table)
     params, labels = job.setting.params, read_labels(labels_file)
-    work = result.Work(params.train, labels, result.origin(labels_file))
+    training = result.Training(params.train, labels, result.origin(labels_file))
     attention = partial(read, labels.sequence_ids, params.train.grid.pooling)
     report = partial(reporting, params, labels_file, job.setting.sweep)
-    with result.trained(work, attention, report, keep=keep, quiet=True) as folder_of_result:
+    with result.trained(training, attention, report, keep=keep, quiet=True) as folder_of_result:
         yield folder_of_result, labels_file
 
 
