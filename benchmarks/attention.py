@@ -132,13 +132,13 @@ def time_store(arguments: argparse.Namespace) -> None:
 
 def main() -> None:
     """Print all timings."""
-    given = arguments()
-    torch.set_num_threads(given.threads)
+    chosen = arguments()
+    torch.set_num_threads(chosen.threads)
     print(
-        f"{given.layers} layers, width {given.width}, {given.heads} heads, {given.threads} threads"
+        f"{chosen.layers} layers, width {chosen.width}, {chosen.heads} heads, {chosen.threads} threads"
     )
-    time_extraction(given)
-    time_store(given)
+    time_extraction(chosen)
+    time_store(chosen)
 
 
 if __name__ == "__main__":
