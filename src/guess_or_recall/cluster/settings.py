@@ -17,9 +17,21 @@ LEAST_NOTICE = 90  # a command is given 60 seconds to end
 SLACK = 60  # seconds that SLURM may send its notice too early
 
 
+# options of sbatch by which jobs are told from others, and those that have a setting of their own
+NOT_FREE = re.compile(
+    r"--(job-name|array|dependency|output|clusters?|account|partition|time|wrap|parsable|quiet)\b"
+    r"|-[JadoMAptQ]"
+)
+
+
 def words(text: str) -> str:
-    """Check that a shell would read this as words."""
-    shlex.split(text)
+    """Check that a shell would read this as words, and that no job is lost by any."""
+    for word in shlex.split(text):
+        if taken := NOT_FREE.match(word):
+            raise ValueError(
+                f"{taken[0]} is not free: it is given by `gor submit`, or by a setting of its own "
+                "(another cluster: export SLURM_CLUSTERS, which squeue reads too)"
+            )
     return text
 
 

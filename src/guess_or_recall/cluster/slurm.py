@@ -1,4 +1,8 @@
-"""SLURM's own commands: submit a job, and ask what waits or runs."""
+"""SLURM's own commands: submit a job, and ask what waits or runs.
+
+Sites put banners, sentences and colours around what these commands say, so that what is looked for
+is taken out of any surroundings.
+"""
 
 import re
 import subprocess
@@ -7,8 +11,13 @@ from typing import NamedTuple
 from guess_or_recall.errors import UserError
 
 FIELDS = "%j|%F|%K|%T|%r|%N"  # name, job, task, state, why it waits, node
-LINE = re.compile(r"^(\w+)\.([^|]+)\|(\d+)\|(\d+)\|(\w+)\|(.*)\|(.*)$", re.MULTILINE)
-NUMBER = re.compile(r"^(?:Submitted batch job )?(\d+)(?:;\S+| on cluster \S+)?\s*$", re.MULTILINE)
+LINE = re.compile(r"(\w+)\.([^|\n]+)\|(\d+)\|(\d+)\|(\w+)\|([^|\n]*)\|([^|\n]*)$", re.MULTILINE)
+COLOUR = re.compile(r"\x1b\[[\d;]*[A-Za-z]|\r")
+NUMBERS = (  # of a job, the surest form first
+    re.compile(r"\bSubmitted batch job (\d+)\b"),
+    re.compile(r"^\s*(\d+);[\w.-]+\s*$", re.MULTILINE),
+    re.compile(r"^\s*(\d+)\s*$", re.MULTILINE),
+)
 
 
 class Queued(NamedTuple):
@@ -23,24 +32,51 @@ class Queued(NamedTuple):
 def slurm(*command: str) -> str:
     """Output of a command of SLURM; UserError where there is none, or it refuses."""
     try:
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        ran = subprocess.run(command, check=True, capture_output=True, text=True, errors="replace")
+        return COLOUR.sub("", ran.stdout)
     except FileNotFoundError:
         raise UserError(
             f"{command[0]} is not installed here: submit from a login node of a SLURM cluster, or "
             "run `gor sweep` on one machine"
         ) from None
     except subprocess.CalledProcessError as error:
-        said = error.stderr.strip().partition("\n")[0]
-        raise UserError(f"{command[0]} refuses: {said}") from None
+        lines = COLOUR.sub("", error.stderr).strip().splitlines() or [f"status {error.returncode}"]
+        said = next((line for line in lines if "error" in line.lower()), lines[0])
+        raise UserError(f"{command[0]} refuses: {said.strip()}") from None
 
 
 def sbatch(*arguments: str) -> int:
-    """Submit a job; its number, which stands on a line of its own below what a site adds."""
+    """Submit a job: its number, of what sbatch says, or else of the queue.
+
+    Raises:
+        UserError: SLURM refuses, or the job may be in the queue under a number that nobody names.
+    """
     said = slurm("sbatch", "--parsable", *arguments)
-    numbers = NUMBER.findall(said)
-    if not numbers:
-        raise UserError(f"sbatch names no job, which may be in the queue all the same: {said!r}")
-    return int(numbers[-1])
+    for form in NUMBERS:
+        if len(numbers := set(form.findall(said))) == 1:
+            return int(numbers.pop())
+    jobs = jobs_of(*arguments)
+    if not jobs:
+        raise UserError(
+            f"sbatch names no job, which may be in the queue all the same: {said.strip()!r}; look "
+            "by `squeue --me` before you submit again"
+        )
+    return max(jobs)  # numbers grow
+
+
+def jobs_of(*arguments: str) -> list[int]:
+    """Jobs in the queue that have the name which sbatch was given; none where nobody can say."""
+    names = [part.partition("=")[2] for part in arguments if part.startswith("--job-name=")]
+    try:
+        chains = queue()
+    except UserError:
+        return []
+    return [
+        task.job
+        for step, _, chain in (name.partition(".") for name in names)
+        for (other, _), task in chains.get(chain, {}).items()
+        if other == step
+    ]
 
 
 def queue() -> dict[str, dict[tuple[str, int], Queued]]:

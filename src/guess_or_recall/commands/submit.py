@@ -24,6 +24,7 @@ from guess_or_recall.cluster.chain import (
     recorded_chains,
     write_chain,
 )
+from guess_or_recall.cluster.limits import require_allowed
 from guess_or_recall.cluster.settings import SETTINGS, Settings, read_settings
 from guess_or_recall.cluster.slurm import queue, sbatch
 from guess_or_recall.cluster.state import Queue, tasks, underway
@@ -50,7 +51,7 @@ def main(
 
     Raises:
         UserError: a sweep or a setting is wrong, the workspace differs from its commit, another
-            chain prepares its attention here, or SLURM refuses.
+            chain prepares its attention here, the cluster does not allow it, or SLURM refuses.
     """
     sweeps, changed = names or list(read_sweeps([])), changes or []
     if changed and not prefix:
@@ -115,6 +116,7 @@ def send(
         why = ": the attention is being made" if underway(queued) else ""
         print(f"nothing to submit{why} (`gor status`)")
         return
+    require_allowed(wanted, settings)
     cache = experiments.dvc("cache", "dir").strip()
     jobs: dict[str, list] = {step: [] for step in STEPS}
     for (step, _), task in queued.items():
