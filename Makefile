@@ -7,6 +7,7 @@ export PATH := $(BIN):$(PATH)
 
 .PHONY: repro test setup lock
 repro: setup
+	python -m guess_or_recall.io.site_cache
 	dvc repro
 
 test: setup

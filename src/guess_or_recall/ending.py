@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 
 from guess_or_recall.errors import UserError, first_line
+from guess_or_recall.io.site_cache import fault_of_site_cache
 
 CUDA_OUT_OF_MEMORY = 2  # its number among the errors of CUDA
 SMALLER = "free some, take a smaller batch in params.yaml, or a larger machine"
@@ -32,18 +33,23 @@ def exit_status(name: str, work: Callable[[], object]) -> int:
         work()
     except UserError as error:
         return complain(name, str(error))
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        return complain(name, f"disk full ({error}); free some")
     except Exception as error:
-        if not is_out_of_memory(error):
+        if not (line := of_the_machine(error)):
             raise
-        return complain(name, f"{first_line(error) or 'out of memory'}: {SMALLER}")
+        return complain(name, line)
     except KeyboardInterrupt:
         print(f"{name} interrupted: earlier outputs stand, run it again", file=sys.stderr)
         return 130
     return 0
+
+
+def of_the_machine(error: Exception) -> str:
+    """What to do about an error that is the machine's; nothing about others."""
+    if fault := fault_of_site_cache(str(error)):
+        return fault
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return f"disk full ({error}); free some"
+    return f"{first_line(error) or 'out of memory'}: {SMALLER}" if is_out_of_memory(error) else ""
 
 
 def complain(name: str, line: str) -> int:

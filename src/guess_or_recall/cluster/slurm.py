@@ -74,8 +74,8 @@ def jobs_of(*arguments: str) -> list[int]:
     return [
         task.job
         for step, _, chain in (name.partition(".") for name in names)
-        for (other, _), task in chains.get(chain, {}).items()
-        if other == step
+        for (step_of_task, _), task in chains.get(chain, {}).items()
+        if step_of_task == step
     ]
 
 

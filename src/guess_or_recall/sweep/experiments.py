@@ -12,6 +12,7 @@ from pathlib import Path
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import read_json, write_json
 from guess_or_recall.io.scratch import scratch_root
+from guess_or_recall.io.site_cache import fault_of_site_cache
 from guess_or_recall.settings.params import parse_params
 from guess_or_recall.settings.profiles import leaves
 from guess_or_recall.settings.section import PARAMS
@@ -20,6 +21,7 @@ from guess_or_recall.sweep.declare import Setting, overlaid
 from guess_or_recall.sweep.overrides import override
 from guess_or_recall.sweep.waiting import blocked_by, wait_for
 
+SUPPORT = "https://dvc.org/support"  # in the last line of what DVC did not expect
 LAST = "evaluate"  # stage of a sweep's variant: maps, ablations and figures are for chosen ones
 BEGUN = ".begun.json"  # ending of the file that says which run of DVC has not ended
 UPSTREAM = ("sequences", "model", "score", "features", "pool", "attention")
@@ -159,7 +161,9 @@ def last_line(output: str) -> str:
     """The last line that says something; of a lock, who holds it, not DVC's advice to remove it."""
     if holder := blocked_by(output):
         return f"{holder} worked in this checkout: run it again when that has ended"
-    lines = [line for line in output.splitlines() if line.strip()]
+    if fault := fault_of_site_cache(output):
+        return fault
+    lines = [line for line in output.splitlines() if line.strip() and SUPPORT not in line]
     return lines[-1].strip() if lines else "no output"
 
 
