@@ -51,7 +51,9 @@ def value_of(params: dict, key: str) -> str:
 def index() -> dict[str, str]:
     """Mode of every file that git tracks."""
     entries = git("ls-files", "--stage", "-z").rstrip("\0").split("\0")
-    return {name: facts.split()[0] for facts, _, name in (entry.partition("\t") for entry in entries)}
+    return {
+        name: facts.split()[0] for facts, _, name in (entry.partition("\t") for entry in entries)
+    }
 
 
 def complaint(path: str, modes: dict[str, str]) -> str:
