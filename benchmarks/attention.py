@@ -135,7 +135,8 @@ def main() -> None:
     chosen = arguments()
     torch.set_num_threads(chosen.threads)
     print(
-        f"{chosen.layers} layers, width {chosen.width}, {chosen.heads} heads, {chosen.threads} threads"
+        f"{chosen.layers} layers, width {chosen.width}, {chosen.heads} heads, "
+        f"{chosen.threads} threads"
     )
     time_extraction(chosen)
     time_store(chosen)

@@ -14,9 +14,9 @@ from guess_or_recall.errors import UserError
 from guess_or_recall.model.fit import check_corpus, check_positions, check_tokenizer
 from guess_or_recall.model.load import load_folder
 from guess_or_recall.model.scoring import score
-from guess_or_recall.model.training import Recipe, batches, new_model, one_cycle, train_model
+from guess_or_recall.model.training import ModelRecipe, batches, new_model, one_cycle, train_model
 
-RECIPE = Recipe(epochs=250, batch=16, learning_rate=0.01, weight_decay=0.0, seed=3)
+RECIPE = ModelRecipe(epochs=250, batch=16, learning_rate=0.01, weight_decay=0.0, seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +150,7 @@ training.CHECKPOINT_SECONDS = 0.0
 torch.set_num_threads(1)
 windows = np.random.default_rng(0).integers(1, 50, (24, 64)).astype(np.int32)
 model = training.new_model(vocabulary=50, layers=2, width=32, heads=4, length=64, seed=1)
-recipe = training.Recipe(epochs=40, batch=8, learning_rate=.01, weight_decay=.1, seed=3)
+recipe = training.ModelRecipe(epochs=40, batch=8, learning_rate=.01, weight_decay=.1, seed=3)
 losses = training.train_model(model, windows, recipe, torch.device("cpu"), Path(sys.argv[1]))
 model.half().save_pretrained(sys.argv[2])
 np.save(Path(sys.argv[2]) / "losses.npy", losses)

@@ -11,7 +11,7 @@ from guess_or_recall.errors import UserError
 from guess_or_recall.sweep import experiments, together
 from guess_or_recall.sweep.declare import settle
 from guess_or_recall.sweep.together import kept, take_over
-from guess_or_recall.taxonomy.candidates import Corpus
+from guess_or_recall.taxonomy.candidates import Population
 from tests.unit.test_declare import BASE
 
 
@@ -43,7 +43,7 @@ def test_what_is_said_while_samples_are_drawn_is_passed_on(workspace, monkeypatc
         raise UserError("class 'guess' is empty")
 
     monkeypatch.setattr(together, "labelled", labelled)
-    nothing = Corpus(pd.DataFrame(), np.empty(0, np.int64), pd.Series())
+    nothing = Population(pd.DataFrame(), np.empty(0, np.int64), pd.Series())
     assert together.drawn([settle({"taxonomy": "guess"}, BASE, "")], nothing, {}) == []
     assert capsys.readouterr().err == "warning: something\n"
 

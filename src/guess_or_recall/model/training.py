@@ -23,7 +23,7 @@ OFTEN = 100  # steps between two looks at the loss
 CHECKPOINT_SECONDS = 60.0
 
 
-class Recipe(NamedTuple):
+class ModelRecipe(NamedTuple):
     """How a model is trained."""
 
     epochs: int  # passes over the stream
@@ -94,7 +94,7 @@ def precision(device: torch.device) -> AbstractContextManager:
 def train_model(
     model: torch.nn.Module,
     windows: Int[np.ndarray, "w length"],
-    recipe: Recipe,
+    recipe: ModelRecipe,
     device: torch.device,
     checkpoint: Path,
 ) -> Float[np.ndarray, " steps"]:

@@ -5,14 +5,14 @@ from guess_or_recall.io.files import write_json
 from guess_or_recall.io.tables import write_table
 from guess_or_recall.settings.section import read_settings
 from guess_or_recall.settings.taxonomy import LabelSettings
-from guess_or_recall.taxonomy.candidates import read_corpus
+from guess_or_recall.taxonomy.candidates import read_population
 from guess_or_recall.taxonomy.labelling import labelled, warn_if_balanced
 
 
 def main() -> None:
     """Write data/label/labels.parquet and metrics/label.json."""
     settings = read_settings(LabelSettings)
-    table, counts = labelled(settings, read_corpus())
+    table, counts = labelled(settings, read_population())
     warn_if_balanced(counts, settings)
     write_table(paths.LABELS, table)
     write_json(paths.metrics_of("label"), counts)

@@ -18,7 +18,7 @@ from guess_or_recall.io.scratch import scratch
 from guess_or_recall.io.tables import read_table, token_matrix
 from guess_or_recall.model.pointer import describe, pointer_to_folder, pointer_to_hub
 from guess_or_recall.model.trained import final_loss, vocabulary_size, write_trained
-from guess_or_recall.model.training import Recipe, new_model, train_model
+from guess_or_recall.model.training import ModelRecipe, new_model, train_model
 from guess_or_recall.settings.model import ModelSettings
 from guess_or_recall.settings.section import read_settings
 
@@ -47,7 +47,7 @@ def train(settings: ModelSettings) -> float:
     windows = token_matrix(read_table(STREAM, stream(length))["tokens"])
     vocabulary = vocabulary_size(SEQUENCES_FOLDER)
     model = new_model(vocabulary, shape.layers, shape.width, shape.heads, length, seed)
-    recipe = Recipe(shape.epochs, shape.batch, shape.learning_rate, shape.weight_decay, seed)
+    recipe = ModelRecipe(shape.epochs, shape.batch, shape.learning_rate, shape.weight_decay, seed)
     matters = shape.model_dump(), seed, length, read_json(CORPUS), device().type
     with scratch("model", *matters) as folder:
         require_disk(folder, 2 * 12 * model.num_parameters())  # a checkpoint and its successor

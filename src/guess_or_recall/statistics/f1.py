@@ -11,7 +11,7 @@ from jaxtyping import Float, Float64, Int, Int64, Real
 
 
 @dataclass(frozen=True)
-class Scores:
+class ClassScores:
     """Precision, recall and F1 of every class, as fractions; 0/0 counts as 0."""
 
     precision: Float64[np.ndarray, "*batch classes"]
@@ -35,11 +35,11 @@ def confusion_matrix(
     return np.bincount(pairs.ravel(), minlength=classes**2).reshape(classes, classes)
 
 
-def scores(confusion: Real[np.ndarray, "*batch classes classes"]) -> Scores:
+def scores(confusion: Real[np.ndarray, "*batch classes classes"]) -> ClassScores:
     """Scores of each class from a confusion matrix, or from a batch of them."""
     right = np.diagonal(confusion, axis1=-2, axis2=-1).astype(np.float64)
     predicted, actual = confusion.sum(-2), confusion.sum(-1)
-    return Scores(
+    return ClassScores(
         ratio(right, predicted), ratio(right, actual), ratio(2 * right, predicted + actual)
     )
 

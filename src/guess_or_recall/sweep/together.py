@@ -28,7 +28,7 @@ from guess_or_recall.settings.params import Params, read_params
 from guess_or_recall.settings.yaml import dump_yaml
 from guess_or_recall.sweep import experiments
 from guess_or_recall.sweep.declare import Setting
-from guess_or_recall.taxonomy.candidates import Corpus, read_corpus
+from guess_or_recall.taxonomy.candidates import Population, read_population
 from guess_or_recall.taxonomy.labelling import labelled
 from guess_or_recall.taxonomy.labels import read_labels
 from guess_or_recall.tracking.runs import report_again, reporting
@@ -64,8 +64,8 @@ def run(todo: list[Setting], folder: Path | None) -> dict[str, str]:
     if not folder:
         experiments.require_upstream()
     failures: dict[str, str] = {}
-    jobs = drawn(todo, read_corpus(), failures)
-    read = Attention(jobs)
+    jobs = drawn(todo, read_population(), failures)
+    read = Patterns(jobs)
     total = sum(job.work for job in jobs)
     with tqdm(total=total, unit="sample", unit_scale=True, desc="sweep") as bar:
         if folder:
@@ -77,12 +77,12 @@ def run(todo: list[Setting], folder: Path | None) -> dict[str, str]:
     return failures
 
 
-def drawn(todo: list[Setting], corpus: Corpus, failures: dict[str, str]) -> list[Job]:
+def drawn(todo: list[Setting], population: Population, failures: dict[str, str]) -> list[Job]:
     """Draw the sample of every variant for which there are enough sequences."""
     jobs = []
     for setting in todo:
         with kept(setting.name, failures):
-            jobs.append(Job(setting, *labelled(setting.params, corpus)))
+            jobs.append(Job(setting, *labelled(setting.params, population)))
     return jobs
 
 
@@ -107,7 +107,7 @@ def kept(name: str, failures: dict[str, str]) -> Iterator[None]:
         failures[name] = f"{said} (all of it: {log})"
 
 
-def record_all(jobs: list[Job], read: "Attention", bar: tqdm, failures: dict[str, str]) -> None:
+def record_all(jobs: list[Job], read: "Patterns", bar: tqdm, failures: dict[str, str]) -> None:
     """Train variants in this process, and have DVC take over each while the next one trains."""
     here = read_params()
     recording: dict[str, Future[str | None]] = {}
@@ -126,7 +126,7 @@ def record_all(jobs: list[Job], read: "Attention", bar: tqdm, failures: dict[str
                 failures[name] = reason
 
 
-def prepared(job: Job, read: "Attention", here: Params) -> Path | None:
+def prepared(job: Job, read: "Patterns", here: Params) -> Path | None:
     """Train a job for the stage to take over: the scratch folder of the result.
 
     DVC has that of the workspace's own variant, which is reported alone.
@@ -146,7 +146,7 @@ def take_over(setting: Setting, scratch: Path | None) -> str | None:
     return reason
 
 
-class Attention:
+class Patterns:
     """Attention of the sequences of some jobs: read once, where it fits half of the memory."""
 
     def __init__(self, all_jobs: list[Job]):
@@ -176,7 +176,7 @@ class Attention:
 
 
 @contextmanager
-def trained(job: Job, read: Attention, folder: Path, keep: bool) -> Iterator[tuple[Path, Path]]:
+def trained(job: Job, read: Patterns, folder: Path, keep: bool) -> Iterator[tuple[Path, Path]]:
     """Train a job: the folder of the result, and the file of its labels."""
     labels_file = folder / job.setting.name / LABELS
     write_table(labels_file, job.table)
@@ -188,7 +188,7 @@ def trained(job: Job, read: Attention, folder: Path, keep: bool) -> Iterator[tup
         yield folder_of_result, labels_file
 
 
-def finish(job: Job, read: Attention, folder: Path) -> None:
+def finish(job: Job, read: Patterns, folder: Path) -> None:
     """Train and evaluate a job: its metrics lie below `folder`/NAME as an experiment has them."""
     root = folder / job.setting.name
     params = job.setting.params

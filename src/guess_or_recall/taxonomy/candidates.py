@@ -20,7 +20,7 @@ TABLES = {
 }
 
 
-class Corpus(NamedTuple):
+class Population(NamedTuple):
     """What the sample of a variant is drawn from."""
 
     frame: pd.DataFrame  # candidates()
@@ -28,10 +28,10 @@ class Corpus(NamedTuple):
     planted: pd.Series  # planted_kinds()
 
 
-def read_corpus() -> Corpus:
+def read_population() -> Population:
     """Read all that labels depend on; UserError where a table is missing or not of this study."""
     pooled = read_table(paths.POOL, SEQUENCE_ID)["sequence_id"].to_numpy()
-    return Corpus(candidates(), pooled, planted_kinds())
+    return Population(candidates(), pooled, planted_kinds())
 
 
 def candidates(root: Path = Path()) -> pd.DataFrame:

@@ -10,24 +10,24 @@ from jaxtyping import Int, Int8
 from guess_or_recall.errors import UserError
 from guess_or_recall.io import paths, schemas
 from guess_or_recall.settings.taxonomy import LabelSettings
-from guess_or_recall.taxonomy.candidates import Corpus
+from guess_or_recall.taxonomy.candidates import Population
 from guess_or_recall.taxonomy.declared import way_out
 from guess_or_recall.taxonomy.drawing import Draw, draw, orders
 from guess_or_recall.taxonomy.sampling import count
 from guess_or_recall.taxonomy.variants import current_variant
 
 
-def labelled(settings: LabelSettings, corpus: Corpus) -> tuple[pa.Table, dict]:
+def labelled(settings: LabelSettings, population: Population) -> tuple[pa.Table, dict]:
     """Classes of the current variant's sample, and the counts to report.
 
     Raises:
         UserError: a class has too few sequences, or the pool lacks some of the sample.
     """
-    variant, ids = current_variant(settings), corpus.frame["sequence_id"].to_numpy()
-    labels, classes = variant.classify(corpus.frame), variant.tree.classes
+    variant, ids = current_variant(settings), population.frame["sequence_id"].to_numpy()
+    labels, classes = variant.classify(population.frame), variant.tree.classes
     drawn = draw(labels, classes, orders(ids, settings.seed), settings.samples)
-    require_in_pool(ids[drawn.rows], corpus.pooled, settings)
-    return table(ids, labels, drawn, classes), report(labels, drawn, classes, corpus.planted)
+    require_in_pool(ids[drawn.rows], population.pooled, settings)
+    return table(ids, labels, drawn, classes), report(labels, drawn, classes, population.planted)
 
 
 def table(
