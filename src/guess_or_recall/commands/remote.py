@@ -40,6 +40,11 @@ def main(
             if endpoint:
                 settings["endpointurl"] = endpoint
     print(f"light and heavy are below {address} for this checkout (.dvc/config.local)")
+    if endpoint:
+        print(
+            "if dvc push is refused with NotImplemented or a mismatch: export "
+            "AWS_REQUEST_CHECKSUM_CALCULATION=when_required (docs/sharing.md)"
+        )
 
 
 def check(address: str, endpoint: str) -> None:
