@@ -96,11 +96,11 @@ def damage(folder: Path, random: Generator) -> None:
 def outcome(folder: Path, sequences: Path) -> tuple[str, str]:
     """What becomes of a model: the line that refuses it; or its hashes, and what it scores."""
     try:
-        pointer = pointer_to_folder(folder, "float32", sequences, LENGTH)
+        pointer = pointer_to_folder(folder, "float32", "auto", sequences, LENGTH)
         scores = score(load_folder(folder), TOKENS, LENGTH // 2, 4, 4)
     except UserError as error:
         return "refused", str(error)
-    identity = f"{pointer['weights']} {pointer['settings']}"
+    identity = f"{pointer['weights']} {pointer['settings']} {pointer['bos']}"
     return identity, str([values.tolist() for values in scores])
 
 

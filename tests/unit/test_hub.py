@@ -199,6 +199,7 @@ def test_what_is_recorded(cache, workspace):
         "heads": 4,
         "vocabulary": 60,
         "end_of_text": [],
+        "bos": [],
     }
     assert read_json(Path("metrics/model.json")) == {**recorded, "loss": None}
     assert os.listdir("data/model") == ["model.json"]

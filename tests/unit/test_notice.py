@@ -51,7 +51,7 @@ def test_metrics_of_other_classes_or_none_are_named(study):
     with pytest.raises(UserError, match=r"evaluate\.json is damaged: no metrics of `evaluate`"):
         notice_of(CLASSES)
     metrics_of("evaluate").unlink()
-    with pytest.raises(UserError, match=r"evaluate\.json is missing"):
+    with pytest.raises(UserError, match=r"^metrics/evaluate\.json is missing"):
         notice_of(CLASSES)
 
 

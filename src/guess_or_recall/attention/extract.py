@@ -216,7 +216,7 @@ def pool_shard(
     def pool(part: slice) -> None:
         observed = look(torch.from_numpy(tokens[part]))
         unsound[part] = ~is_sound(observed.rows, observed.sinks)
-        row_sum[part] = observed.rows.least
+        row_sum[part] = observed.least
         for kept, computed in zip(pooled[:, part], as_stored(observed.patterns), strict=True):
             kept.copy_(computed, non_blocking=True)
 
@@ -226,7 +226,7 @@ def pool_shard(
     def pool_again(part: slice) -> None:
         observed = sound(model, look, torch.from_numpy(tokens[again[part]]))
         pooled[:, again[part]] = as_stored(observed.patterns).cpu()
-        row_sum[again[part]] = observed.rows.least
+        row_sum[again[part]] = observed.least
 
     in_batches(pool_again, len(again), batch, tqdm(disable=True))
     is_wider = unsound.cpu().numpy() & (model.dtype in WIDER)

@@ -4,7 +4,7 @@ Input gradients of a CNN that sees the mean or the maximum over heads need no mo
 than these two, so the heads are pooled inside the attention of each layer and never leave it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from typing import NamedTuple
 
@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from transformers import PreTrainedModel
 
-from guess_or_recall.attention.rows import Rows, complaint, has_sinks, is_sound, rows_of
+from guess_or_recall.attention.rows import Rows, complaint, has_sinks, is_sound, least_row, rows_of
 from guess_or_recall.attention.triangle import pack
 from guess_or_recall.errors import UserError, say_once
+from guess_or_recall.model.front import in_front, with_front
 from guess_or_recall.model.interface import (
     attending,
     attention_modules,
@@ -43,8 +44,9 @@ def pool_heads(
 class Observed(NamedTuple):
     """What is kept of the patterns of one batch."""
 
-    patterns: Float[Tensor, "layers ..."]  # reduced
+    patterns: Float[Tensor, "layers ..."]  # reduced, without what stands in front of a sequence
     rows: Rows  # of the whole patterns, over all layers
+    least: Float[Tensor, " batch"]  # row of a sequence's own patterns, as they are stored
     sinks: bool  # whether the model's rows add up to less than 1 by design
 
 
@@ -70,13 +72,15 @@ def observing(model: PreTrainedModel, reduce: Reduce, fused: bool = False) -> It
     """
     inside: list[tuple] = []  # of one block: always empty before it, or each would be compiled
     collected: list[tuple] = []
-    modules = attention_modules(model)
+    modules, front = attention_modules(model), in_front(model)
     sinks = has_sinks(modules)
 
     def attend(module, query, key, value, mask, *args, **kwargs):
         attention = eager_attention(module)
         output, pattern = attention(module, query, key, value, mask, *args, **kwargs)
-        inside.append((reduce(pattern), rows_of(pattern, mask)))
+        rows = rows_of(pattern, mask)
+        pattern = pattern[..., front:, front:]
+        inside.append((reduce(pattern), rows, least_row(pattern) if front else rows.least))
         return output, None
 
     def take(*call):
@@ -90,14 +94,20 @@ def observing(model: PreTrainedModel, reduce: Reduce, fused: bool = False) -> It
         if dtype:
             run, stance = in_dtype(model, dtype), torch.compiler.set_stance("force_eager")
         with stance:
-            run(input_ids=tokens.to(model.device), use_cache=False)
-        patterns = torch.stack([layer.to(model.device) for layer, _ in collected])
-        rows = [Rows(*(sums.to(model.device) for sums in layer)) for _, layer in collected]
-        return Observed(patterns, Rows.of_all(rows), sinks)
+            run(input_ids=with_front(model, tokens.to(model.device)), use_cache=False)
+        patterns, rows, least = zip(*collected, strict=True)
+        extremes = Rows.of_all([Rows(*together(model, layer)) for layer in rows])
+        least = torch.stack(together(model, least)).amin(0)
+        return Observed(torch.stack(together(model, patterns)), extremes, least, sinks)
 
     blocks = blocks_of(model, modules)
     with attending(model, attend), hooked(blocks, take), compiled(blocks if fused else []):
         yield observe
+
+
+def together(model: PreTrainedModel, values: Iterable[Tensor]) -> list[Tensor]:
+    """Values of the layers on one device; the model may span several."""
+    return [value.to(model.device) for value in values]
 
 
 @contextmanager

@@ -45,6 +45,11 @@ def rows_of(
     return Rows(sums.amin((1, 2)), sums.amax((1, 2)), leaked.amax((1, 2)))
 
 
+def least_row(pattern: Float[Tensor, "batch heads query key"]) -> Float[Tensor, " batch"]:
+    """What the row that adds up to the least has on its own and earlier tokens."""
+    return pattern.tril().sum(-1, dtype=torch.float32).amin((1, 2))
+
+
 def forbidden(
     pattern: Float[Tensor, "batch heads query key"], mask: Shaped[Tensor, "..."] | None
 ) -> Bool[Tensor, "*any query key"]:

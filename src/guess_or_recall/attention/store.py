@@ -22,7 +22,7 @@ POOLINGS = ("mean", "max")
 TOLERANCE = 0.01  # of a row's sum; rounding a row to bfloat16 may move it by 0.004
 NOTES = {  # attributes of a shard, and what a store says where its shards differ
     "computed_wider": sum,  # sequences whose attention is not sound in the model's own type
-    "least_row_sum": min,  # of a stored pattern; below 1 where sinks take a share
+    "least_row_sum": min,  # of a stored pattern; below 1 where sinks or a BOS token take a share
 }
 
 
@@ -124,5 +124,5 @@ def say_what_rows_add_up_to(provenance: dict) -> None:
     if (least := provenance["least_row_sum"]) < 1 - TOLERANCE:
         say_once(
             f"note: rows of the stored attention add up to {least} at the least: the rest goes to "
-            "attention sinks"
+            + ("the BOS token in front" if provenance.get("bos") else "attention sinks")
         )

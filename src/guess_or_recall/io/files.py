@@ -39,8 +39,9 @@ def write_json(path: Path, content: dict | list) -> None:
 
 def read_json(path: Path, *keys: str) -> dict:
     """Read an object of a JSON file; UserError where it is missing, damaged, or lacks a key."""
+    existing(path)  # before: its UserError is a ValueError too
     try:
-        content = json.loads(existing(path).read_bytes())
+        content = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
         raise damaged(path, f"no JSON ({first_line(error)})") from None
     if not isinstance(content, dict):

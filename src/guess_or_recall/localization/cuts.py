@@ -7,10 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from guess_or_recall.model.front import in_front
 from guess_or_recall.model.interface import attending, eager_attention
 from guess_or_recall.settings.ablate import How
 
@@ -122,8 +124,10 @@ def restricted(
 ) -> Iterator[None]:
     """Leave only some cells of the patterns of some attention modules, computed in float32.
 
-    In float16 the mask lets scores near it leak onto forbidden keys.
+    In float16 the mask lets scores near it leak onto forbidden keys. Cells of a BOS token, which
+    is the same in front of every sequence and so tells nothing of it, stay.
     """
+    front = in_front(model)
 
     def attend(module, query, key, value, mask, *args, **kwargs):
         dtype, [query, key, value] = query.dtype, [part.float() for part in (query, key, value)]
@@ -132,7 +136,8 @@ def restricted(
         output = output.to(dtype)
         if not any(module is restricted_module for restricted_module in modules):
             return output, pattern
-        pattern = pattern * kept(how, pattern.shape[-1], regions).to(pattern.device)
+        cells = kept(how, pattern.shape[-1] - front, regions).to(pattern.device)
+        pattern = pattern * F.pad(cells, (front, 0, front, 0), value=True)
         values = value.repeat_interleave(pattern.shape[1] // value.shape[1], 1)
         return (pattern @ values).transpose(1, 2).contiguous().to(dtype), pattern
 

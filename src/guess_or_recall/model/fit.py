@@ -13,7 +13,7 @@ PROBE = "The year 2024, isn't it?\n\n\tdef f(x_1):  return x*10_000 # Ünïcode�
 
 
 def check_fit(
-    folder: Path, config: PretrainedConfig, sequences: Path, length: int, named: str
+    folder: Path, config: PretrainedConfig, sequences: Path, length: int, named: str, front: int
 ) -> None:
     """Raise UserError where a model cannot be studied on a corpus.
 
@@ -23,19 +23,22 @@ def check_fit(
         sequences: what the stage `sequences` made.
         length: tokens of a sequence.
         named: what errors call the model.
+        front: tokens in front of a sequence (BOS).
     """
-    check_positions(config, length, named)
+    check_positions(config, length, named, front)
     check_tokenizer(folder, sequences)
     check_corpus(folder, sequences)
 
 
-def check_positions(config: PretrainedConfig, length: int, named: str) -> None:
-    """Raise UserError where a model reads fewer tokens than a sequence has."""
-    positions = getattr(config.get_text_config(), "max_position_embeddings", length)
-    if positions < length:
+def check_positions(config: PretrainedConfig, length: int, named: str, front: int = 0) -> None:
+    """Raise UserError where a model reads fewer tokens than a sequence has, with those in front."""
+    needed = length + front
+    positions = getattr(config.get_text_config(), "max_position_embeddings", needed)
+    if positions < needed:
+        counted = " with the BOS token in front (model.bos)" if front else ""
         raise UserError(
-            f"{named} reads {positions} tokens, {length} are needed: shorten sequences.prefix or "
-            "sequences.suffix, or take another model"
+            f"{named} reads {positions} tokens, {needed} are needed{counted}: shorten "
+            "sequences.prefix or sequences.suffix, or take another model"
         )
 
 

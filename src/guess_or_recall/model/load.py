@@ -15,6 +15,7 @@ from guess_or_recall.device import device
 from guess_or_recall.errors import UserError, first_line, say_once
 from guess_or_recall.io.files import existing, read_json
 from guess_or_recall.io.paths import MODEL_POINTER
+from guess_or_recall.model.front import put_in_front
 from guess_or_recall.model.hub import snapshot
 from guess_or_recall.model.weights import (
     INDEX,
@@ -209,7 +210,8 @@ def load_model(stage_output: Path) -> PreTrainedModel:
             "them: dvc repro -f model"
         )
     device_map = pointer["device_map"] if is_hub else "single"
-    return load_folder(folder, pointer.get("dtype", "float32"), device_map, named)
+    model = load_folder(folder, pointer.get("dtype", "float32"), device_map, named)
+    return put_in_front(model, pointer.get("bos", []))
 
 
 def model_folder(stage_output: Path) -> Path:
@@ -220,6 +222,7 @@ def model_folder(stage_output: Path) -> Path:
     return snapshot(pointer["name"], pointer["commit"])
 
 
-def identity(pointer: dict) -> dict[str, str]:
-    """What of a pointer decides what its model computes: hashes of its files, and its type."""
-    return {name: pointer[name] for name in ("weights", "settings", "dtype") if name in pointer}
+def identity(pointer: dict) -> dict[str, str | list[int]]:
+    """What of a pointer decides what its model computes: hashes, its type, and its BOS token."""
+    names = "weights", "settings", "dtype", "bos"
+    return {name: pointer[name] for name in names if pointer.get(name)}

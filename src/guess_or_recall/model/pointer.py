@@ -5,41 +5,62 @@ from pathlib import Path
 from transformers import PretrainedConfig
 
 from guess_or_recall.errors import say_once
+from guess_or_recall.model.bos import bos_tokens
 from guess_or_recall.model.fit import check_fit
 from guess_or_recall.model.hub import snapshot
 from guess_or_recall.model.layers import attention_layers, without_attention
 from guess_or_recall.model.load import check_folder, read_folder, require_accelerate
 from guess_or_recall.model.scoring import end_of_text
 from guess_or_recall.model.weights import content_of_model
-from guess_or_recall.settings.model import Hub
+from guess_or_recall.settings.model import Bos, Hub
 
 
-def pointer_to_folder(folder: Path, dtype: str, sequences: Path, length: int) -> dict:
+def pointer_to_folder(folder: Path, dtype: str, bos: Bos, sequences: Path, length: int) -> dict:
     """Point to a model in a folder.
 
     Raises:
-        UserError: it is none, or does not fit the corpus (see `check_fit`).
+        UserError: it is none, or does not fit the corpus (see `fitting_bos`).
     """
-    check_fit(folder, check_folder(folder), sequences, length, f"model.path: '{folder}'")
-    return describe("path", folder, dtype)
+    config, named = check_folder(folder), f"model.path: '{folder}'"
+    tokens = fitting_bos(folder, config, sequences, length, bos, named)
+    return {**describe("path", folder, dtype), "bos": tokens}
 
 
-def pointer_to_hub(hub: Hub, sequences: Path, length: int) -> dict:
+def fitting_bos(
+    folder: Path, config: PretrainedConfig, sequences: Path, length: int, bos: Bos, named: str
+) -> list[int]:
+    """The BOS token of a model (see `bos_tokens`) that fits a corpus.
+
+    Raises:
+        UserError: it does not (see `check_fit`), or see `bos_tokens`.
+    """
+    tokens = bos_tokens(folder, sequences, bos, config.get_text_config().vocab_size)
+    check_fit(folder, config, sequences, length, named, len(tokens))
+    if tokens:
+        say_once(
+            f"note: {named} sees its BOS token ({', '.join(map(str, tokens))}) in front of every "
+            "sequence (model.bos); its attention is not stored"
+        )
+    return tokens
+
+
+def pointer_to_hub(hub: Hub, bos: Bos, sequences: Path, length: int) -> dict:
     """Point to one commit of a model of the hub; its weights stay in the cache of the hub.
 
     Raises:
-        UserError: there is none, or it does not fit the corpus (see `check_fit`).
+        UserError: there is none, or it does not fit the corpus (see `fitting_bos`).
     """
     folder, named = snapshot(hub.name, hub.revision), f"model.hub: '{hub.name}'"
     config = check_folder(folder, named)
     require_accelerate(hub.device_map)
-    check_fit(folder, config, sequences, length, named)
+    tokens = fitting_bos(folder, config, sequences, length, bos, named)
     return {
         "source": "hub",
         **hub.model_dump(),
         "commit": folder.name,
         **content_of_model(folder, named),
         **in_short(config, named),
+        "bos": tokens,
     }
 
 

@@ -11,6 +11,7 @@ from transformers import DynamicCache, PretrainedConfig, PreTrainedModel
 
 from guess_or_recall.errors import UserError, say_once
 from guess_or_recall.model.batches import in_batches
+from guess_or_recall.model.front import in_front, with_front
 
 UNKNOWN = -1  # in the place of each token of a continuation that was not decoded
 
@@ -64,7 +65,8 @@ def teacher_forced(
     model: PreTrainedModel, tokens: Int[Tensor, "b length"], prefix: int
 ) -> tuple[Int[Tensor, "b suffix"], Float[Tensor, "b length-1"]]:
     """One forward pass: the greedy token at each suffix position, and every token's loss."""
-    logits = model(input_ids=tokens, use_cache=False).logits[:, :-1].float()
+    logits = model(input_ids=with_front(model, tokens), use_cache=False).logits
+    logits = logits[:, in_front(model) : -1].float()
     losses = logits.logsumexp(-1) - logits.gather(2, tokens[:, 1:, None])[..., 0]
     return next_tokens(model, logits[:, prefix - 1 :]), losses
 
@@ -74,7 +76,7 @@ def decode(
 ) -> Int[Tensor, "b count"]:
     """The `count` tokens with which a model goes on greedily after some tokens."""
     cache = DynamicCache(config=model.config)
-    latest, continuation = tokens, []
+    latest, continuation = with_front(model, tokens), []
     for _ in range(count):
         logits = model(input_ids=latest, past_key_values=cache, use_cache=True).logits[:, -1]
         latest = next_tokens(model, logits.float())[:, None]

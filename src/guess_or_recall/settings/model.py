@@ -31,6 +31,7 @@ class ModelTraining(Section):
 
 
 Dtype = Literal["float32", "float16", "bfloat16"]
+Bos = Literal["auto", "always", "never"]  # whether a BOS token stands in front of a sequence
 
 
 class Hub(Section):
@@ -48,8 +49,19 @@ class Model(Section):
     source: Literal["path", "hub", "train"]
     path: Text
     dtype: Dtype
+    bos: Bos
     hub: Hub
     train: ModelTraining
+
+    @model_validator(mode="after")
+    def nothing_is_trained_behind_a_bos_token(self) -> "Model":
+        """Refuse to show a model a token that its training never shows it."""
+        if self.source == "train" and self.bos == "always":
+            raise ValueError(
+                "bos = 'always': a model that is trained here sees no BOS token in training: set "
+                "it to auto or never"
+            )
+        return self
 
 
 class ModelSettings(LengthSettings):

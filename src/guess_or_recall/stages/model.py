@@ -29,12 +29,13 @@ def main() -> None:
     model, length = settings.model, settings.sequences.total
     if model.source == "train":
         loss = train(settings)
-        pointer = describe("train", MODEL, model.dtype)
+        pointer = {**describe("train", MODEL, model.dtype), "bos": []}
     else:
+        fit = model.bos, SEQUENCES_FOLDER, length
         if model.source == "hub":
-            pointer = pointer_to_hub(model.hub, SEQUENCES_FOLDER, length)
+            pointer = pointer_to_hub(model.hub, *fit)
         else:
-            pointer = pointer_to_folder(Path(model.path), model.dtype, SEQUENCES_FOLDER, length)
+            pointer = pointer_to_folder(Path(model.path), model.dtype, *fit)
         if MODEL.exists():
             shutil.rmtree(MODEL)  # a model that was trained there
     write_json(MODEL_POINTER, pointer)
