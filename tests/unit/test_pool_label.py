@@ -4,76 +4,18 @@
 # pyright: reportGeneralTypeIssues=false
 
 import json
-import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.settings.params import read_params
-from guess_or_recall.settings.yaml import dump_yaml, parse_yaml, read_yaml
 from guess_or_recall.stages import label as label_stage
 from guess_or_recall.stages import pool as pool_stage
 from guess_or_recall.taxonomy.trees import TREES, classify, tree
-
-DEFAULT = Path(__file__).parents[2] / "profiles" / "default.yaml"
-ROWS = 3000
-
-
-def tables(rows=ROWS, seed=0):
-    """Made inputs: about a fifth non-memorized, planted where there are duplicates."""
-    rng = np.random.default_rng(seed)
-    ids = np.sort(rng.choice(10**6, rows, replace=False))
-    duplicates = rng.choice([1, 3, 6, 7, 8, 60, 2000], rows)
-    perplexity = rng.random(rows).astype(np.float32) + 1
-    return {
-        "sequences": {
-            "sequence_id": ids,
-            "sequence_duplicates": duplicates,
-            "planted": np.where(duplicates == 1, "background", "distinct").astype(object),
-        },
-        "score": {
-            "sequence_id": ids,
-            "memorization_score": rng.choice([0.5, 1.0, 1.0, 1.0, 1.0], rows),
-            "prompt_perplexity": perplexity,
-            "generation_perplexity": perplexity,
-            "sequence_perplexity": perplexity,
-        },
-        "features": {
-            "sequence_id": ids,
-            "rouge_3": rng.integers(0, 31, rows) / 30,
-            "rouge_l": rng.integers(0, 33, rows) / 32,
-            "is_incrementing": rng.random(rows) < 0.06,
-            "is_repeating": rng.random(rows) < 0.06,
-            "is_code": rng.random(rows) < 0.4,
-        },
-    }
-
-
-def write_tables(content):
-    for name, columns in content.items():
-        path = Path(f"data/{name}/{name}.parquet")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(pa.table(columns), path)
-
-
-def write_params(**changes):
-    """params.yaml with small samples, and some keys changed ('pool__rhos' is pool.rhos)."""
-    content = read_yaml(DEFAULT)
-    content["pool"]["taxonomies"] = ["guess", "recite-then-reconstruct"]
-    content["taxonomies"]["own"] = {"nodes": {"alike": "rouge_l >= rho_l"}}
-    small = {"samples": {"train": 20, "eval": 10, "shortage": "balance"}, "delta": 5}
-    for key, value in (small | changes).items():
-        *sections, last = key.split("__")
-        place = content
-        for section in sections:
-            place = place[section]
-        place[last] = value
-    Path("params.yaml").write_text(dump_yaml(content))
+from tests.pools import ROWS, features, read, tables, write_params, write_tables
 
 
 @pytest.fixture
@@ -84,17 +26,8 @@ def workspace(tmp_path, monkeypatch):
     return tmp_path
 
 
-def read(path):
-    return pq.read_table(path).to_pandas()
-
-
 def metrics(name):
     return json.loads(Path(f"metrics/{name}.json").read_text())
-
-
-def features():
-    parts = [pd.DataFrame(columns) for columns in tables().values()]
-    return pd.concat(parts, axis=1).loc[:, lambda frame: ~frame.columns.duplicated()]
 
 
 def test_pool_is_the_union_of_all_variants(workspace):
@@ -287,109 +220,3 @@ def test_no_variant_at_all_is_an_error(workspace):
     with pytest.raises(UserError, match="no declared variant can be filled"):
         pool_stage.main()
     assert not Path("data/pool").exists()
-
-
-@pytest.mark.parametrize(
-    ("current", "lacks"),
-    [
-        ({"taxonomy": "code"}, "pool.taxonomies lacks code: add it"),
-        ({"taxonomy": "example-long-tail"}, "pool.taxonomies lacks example-long-tail: add it"),
-        ({"taxonomy": "recite-then-reconstruct", "delta": 7}, "pool.deltas lacks 7: add it"),
-        ({"rho": 0.25}, "pool.rhos lacks 0.25: add it"),
-        ({"rho_l": "off", "rho_3": 0.25}, "pool.rhos lacks 0.25: add it"),
-        ({"taxonomy": "own", "rho_l": 0.25}, r"lacks own, pool.rhos lacks \[0.25,0.5\]: add"),
-        ({"rho_l": 0.25}, r"pool.rhos lacks \[0.25,0.5\]: add it"),
-        ({"rho_l": "off", "rho_3": "off"}, r"pool.rhos lacks \[off,off\]: add it"),
-        (
-            {"taxonomy": "recite-then-guess", "delta": 7, "rho": 0.25},
-            "pool.taxonomies lacks recite-then-guess, pool.deltas lacks 7, pool.rhos lacks 0.25:",
-        ),
-    ],
-)
-def test_what_the_pool_lacks_is_named_and_adding_it_is_enough(workspace, current, lacks):
-    narrow = {"pool__deltas": [5], "pool__rhos": [0.5], "samples__train": 50}
-    write_params(**narrow)
-    pool_stage.main()
-    write_params(**narrow | current)
-    with pytest.raises(UserError, match=lacks) as caught:
-        label_stage.main()
-    extended = {
-        f"pool__{key}": parse_yaml(value, "text")
-        for key, value in re.findall(r"-S 'pool\.(\w+)=(.*?)'", str(caught.value))
-    }
-    write_params(**narrow | current | extended)
-    pool_stage.main()
-    label_stage.main()
-    assert Path("data/label/labels.parquet").exists()
-
-
-def test_a_tree_that_comes_by_all_at_another_rho_is_to_be_named(workspace):
-    write_params(pool__taxonomies="all")
-    pool_stage.main()
-    write_params(pool__taxonomies="all", taxonomy="recite-then-guess")
-    label_stage.main()
-    write_params(pool__taxonomies="all", taxonomy="recite-then-guess", rho=0.9)
-    with pytest.raises(UserError, match=r"taxonomies lacks .*pool.taxonomies=\[all,recite-then-gu"):
-        label_stage.main()
-
-
-def test_thresholds_that_do_not_matter_are_not_asked_for(workspace):
-    pool_stage.main()
-    write_params(delta=12345)  # guess does not use δ
-    label_stage.main()
-    write_params(taxonomy="recite-then-reconstruct", rho=0.123)  # nor this one ρ
-    label_stage.main()
-
-
-def test_an_old_pool_is_told(workspace):
-    pool_stage.main()
-    write_params(seed=43)
-    with pytest.raises(UserError, match="the pool is out of date: run `dvc repro pool`"):
-        label_stage.main()
-
-
-def test_inputs_that_do_not_belong_together(workspace):
-    content = tables()
-    content["features"]["sequence_id"] = content["features"]["sequence_id"] + 1
-    write_tables(content)
-    with pytest.raises(UserError, match=r"features.parquet is not about the sequences of"):
-        pool_stage.main()
-
-
-def test_a_column_of_another_type(workspace):
-    content = tables()
-    content["score"]["memorization_score"] = content["score"]["memorization_score"].astype("f4")
-    write_tables(content)
-    with pytest.raises(UserError, match="'memorization_score' is float, not double"):
-        pool_stage.main()
-
-
-def test_a_bad_expression_stops_the_pool(workspace):
-    taxonomies = {"mine": {"nodes": {"long": "length > 3"}}}
-    write_params(taxonomies=taxonomies, pool__taxonomies=["mine"])
-    with pytest.raises(UserError, match=r"no column 'length' .*sequence_duplicates, memor"):
-        pool_stage.main()
-
-
-def test_every_column_of_features_may_be_named(workspace):
-    content = tables()
-    content["features"]["is_shouting"] = np.arange(ROWS) % 3 == 0
-    write_tables(content)
-    nodes = {"shouting": "is_shouting"}
-    write_params(taxonomies={"mine": {"nodes": nodes}}, taxonomy="mine", pool__taxonomies=["mine"])
-    pool_stage.main()
-    label_stage.main()
-    shouting = set(content["features"]["sequence_id"][::3])
-    labels = read("data/label/labels.parquet").query("label > 0")
-    assert set(labels["class_name"]) == {"shouting", "others"}
-    is_shouting = labels["sequence_id"].isin(shouting)
-    assert ((labels["class_name"] == "shouting") == is_shouting).all()
-
-
-def test_missing_inputs(workspace):
-    with pytest.raises(UserError, match=r"pool.parquet is missing: make it with `dvc repro`"):
-        label_stage.main()
-
-
-def test_params_of_these_tests_are_allowed(workspace):
-    assert read_params().samples.train == 20
