@@ -8,6 +8,10 @@ checkout.
 import importlib
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from guess_or_recall.settings.params import Params
 
 ROOT = Path(__file__).parents[1]
 STAGES = ROOT / "src/guess_or_recall/stages"
@@ -50,26 +54,43 @@ def run_stage(name: str) -> None:
     """Check the whole of params.yaml, of which a stage reads its own part, and run the stage.
 
     Inputs are checked against their checksums before the start, so that a damaged file is named at
-    once and never read, and the outputs get theirs at the end.
+    once and never read, and the outputs get theirs at the end. As soon as the model is known, the
+    cuts of its attention are checked, which are made hours later.
     """
     from guess_or_recall.io.checksums import NAME, verify
     from guess_or_recall.io.files import seal
+    from guess_or_recall.io.paths import MODEL
     from guess_or_recall.io.scratch import declared_stages
     from guess_or_recall.settings.params import read_params
 
-    read_params()
+    params = read_params()
     note_versions()
     stage = declared_stages()[name]
     for path in map(Path, stage["deps"]):
         if path.parts[0] == "data":
             verify(path)
+    if str(MODEL) in stage["deps"]:
+        check_cuts(params)
     outputs = [Path(path) for output in stage["outs"] for path in output]
     folders = {Path(*path.parts[:2]) for path in outputs if path.parts[0] == "data"}
     for folder in folders:
         (folder / NAME).unlink(missing_ok=True)  # of what is made anew
     importlib.import_module(f"guess_or_recall.stages.{name}").main()
+    if MODEL in outputs:
+        check_cuts(params)
     for folder in folders:
         seal(folder)
+
+
+def check_cuts(params: "Params") -> None:
+    """Refuse to cut more layers in a row than the current model has."""
+    from guess_or_recall.io.files import read_json
+    from guess_or_recall.io.paths import MODEL_POINTER
+    from guess_or_recall.settings.ablate import require_windows
+
+    layers = read_json(MODEL_POINTER).get("attention_layers")
+    if layers:  # a model that was looked at before they were recorded is checked by `ablate`
+        require_windows(params.ablate.cuts, len(layers))
 
 
 def note_versions() -> None:

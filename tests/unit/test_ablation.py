@@ -184,7 +184,7 @@ def test_kept_cells_by_hand():
 
 
 def test_plan_lists_every_window_and_as_many_random_layers():
-    cuts = plan({"off": [1, 3, 9], "only-diagonal": [1]}, list(range(8)), 5, seed=1)
+    cuts = plan({"off": [1, 3], "only-diagonal": [1]}, list(range(8)), 5, seed=1)
     assert [cut.layers for cut in cuts[:8]] == [(i,) for i in range(8)]
     windows = [cut for cut in cuts if len(cut.layers) == 3 and not cut.drawn]
     assert [cut.name for cut in windows] == ["0-2", "1-3", "2-4", "3-5", "4-6", "5-7"]

@@ -20,6 +20,7 @@ from guess_or_recall.plan.needs import Needs, current_counts, needs_of
 from guess_or_recall.plan.shape import Shape, config_of, dtype_of, random_model, shape_of
 from guess_or_recall.plan.sizes import bytes_of, bytes_of_all_heads, gigabytes, require_disk
 from guess_or_recall.plan.times import Load, duration, loads_of_stages, measured_cnn_rate
+from guess_or_recall.settings.ablate import require_windows
 from guess_or_recall.settings.params import Params, read_params
 
 COLUMNS = ("here", "published method")
@@ -31,11 +32,13 @@ def main(
     """Print the plan.
 
     Raises:
-        UserError: the model cannot be found, or the disk cannot hold what will be made.
+        UserError: the model cannot be found or has fewer layers than are to be cut, or the disk
+            cannot hold what will be made.
     """
     params, console = read_params(), plain_console(soft_wrap=True)
     config, dtype = config_of(params), getattr(torch, dtype_of(params))
     shape, needs = shape_of(config), needs_of(params)
+    require_windows(params.ablate.cuts, shape.layers)
     weights = shape.parameters * dtype.itemsize
     say(console, params, shape, needs)
     measured, loads = None, []

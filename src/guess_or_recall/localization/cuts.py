@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 
 from guess_or_recall.model.front import in_front
 from guess_or_recall.model.interface import attending, eager_attention
-from guess_or_recall.settings.ablate import How
+from guess_or_recall.settings.ablate import How, require_windows
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,18 @@ def plan(cuts: Mapping[How, list[int]], layers: list[int], draws: int, seed: int
 
     Args:
         cuts: how to cut -> numbers of layers in a row.
-        layers: numbers of those that have attention; a wider window is left out.
+        layers: numbers of those that have attention.
         draws: random sets of layers for each window of more than one. (For one layer, the other
             layers are the control.)
         seed: of the random sets.
+
+    Raises:
+        UserError: a window is wider than all layers.
     """
+    require_windows(cuts, len(layers))
     planned = []
     for how, widths in cuts.items():
-        for width in (width for width in widths if width <= len(layers)):
+        for width in widths:
             starts = range(len(layers) - width + 1)
             planned += [Cut(how, tuple(layers[start : start + width])) for start in starts]
             if 1 < width < len(layers):

@@ -1,9 +1,11 @@
 """Settings of the stage `ablate`."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from guess_or_recall.errors import UserError
 from guess_or_recall.settings.lengths import LengthSettings
 from guess_or_recall.settings.section import Section
 from guess_or_recall.settings.values import Count, Draws, Rows, Seed, Together, at_most, number
@@ -36,6 +38,24 @@ class Ablate(Section):
         if 1 not in self.cuts.get("off", []):
             raise ValueError("cuts: give off a list with 1, such as off: [1]")
         return self
+
+    @model_validator(mode="after")
+    def windows_are_cut_once(self) -> "Ablate":
+        """A window that is listed twice would count twice in tables and correlations."""
+        for how, widths in self.cuts.items():
+            if len({*widths}) < len(widths):
+                raise ValueError(f"cuts.{how} = {widths}: give each number of layers once")
+        return self
+
+
+def require_windows(cuts: Mapping[How, list[int]], layers: int) -> None:
+    """Raise UserError where more layers in a row are to be cut than have attention."""
+    for how, widths in cuts.items():
+        if max(widths) > layers:
+            raise UserError(
+                f"ablate.cuts.{how} = {max(widths)} layers in a row: the model has attention in "
+                f"{layers} layers: give at most {layers}"
+            )
 
 
 class AblateSettings(LengthSettings):
