@@ -36,6 +36,13 @@ NO_NETWORK = {
 }
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup():
+    """Weights that a test or a fixture draws without a seed do not depend on the tests before."""
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
+
+
 @pytest.fixture
 def workspace(tmp_path, monkeypatch):
     """An empty working folder, as the stages know one."""
