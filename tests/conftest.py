@@ -18,6 +18,7 @@ CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
 install_import_hook("guess_or_recall", CHECKER)
 import run as program  # noqa: E402
 from guess_or_recall.io.scratch import declared_stages  # noqa: E402
+from tests import processes  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 os.environ["PYTHONPATH"] = str(ROOT / "src")  # for the processes that tests start
@@ -65,6 +66,8 @@ def environment(**more: str) -> dict[str, str]:
 
 def run(folder: Path, *command: str, **more: str) -> subprocess.CompletedProcess:
     """Run a command in a repository; its output is text."""
+    if command[0] == "python":
+        return processes.finished(folder, command[1:], environment(**more))
     return subprocess.run(
         command, cwd=folder, env=environment(**more), capture_output=True, text=True, check=False
     )

@@ -7,14 +7,12 @@ import fcntl
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import pandas as pd
 import pytest
 
-from tests import conftest
+from tests import conftest, processes
 from tests.conftest import commit, copy_of, environment, must
 from tests.unit.test_tracking import group_of
 
@@ -47,7 +45,7 @@ def git(folder, *arguments):
 
 
 def run(folder, *arguments, code=0):
-    ran = conftest.run(folder, sys.executable, *arguments)
+    ran = conftest.run(folder, "python", *arguments)
     assert ran.returncode == code, ran.stdout + ran.stderr
     return ran.stdout + ran.stderr
 
@@ -155,21 +153,14 @@ def test_an_experiment_with_other_params(study):
 
 def interrupt(folder, prefix, number, sent):
     """Start a sweep and end it by a signal once `number` of its experiments are recorded."""
-    process = subprocess.Popen(
-        [sys.executable, "src/run.py", "sweep", "small", "--prefix", prefix],
-        cwd=folder,
-        env=environment(),
-        start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job may ignore it
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    command = ("src/run.py", "sweep", "small", "--prefix", prefix)
+    process = processes.start(folder, command, environment())
     while len(recorded(folder, prefix)) < number:
-        assert process.poll() is None, process.communicate()[0]
+        assert process.ended() is None, process.said()
         time.sleep(0.1)
     os.killpg(process.pid, sent)
-    return process.communicate()[0], process.returncode
+    status = process.wait()
+    return process.said(), status
 
 
 def test_params_that_a_killed_run_of_dvc_left_are_put_back(study):

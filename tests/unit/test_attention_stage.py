@@ -1,6 +1,7 @@
 """The stage `attention`: what it writes, what a kill leaves, parts of several processes."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,7 @@ from guess_or_recall.settings.yaml import dump_yaml, read_yaml
 from guess_or_recall.stages import attention as attention_stage
 from tests.conftest import ROOT
 from tests.extraction import bytes_of, draw, tiny_model, workspace
+from tests.processes import start
 
 
 @pytest.fixture(scope="module")
@@ -193,14 +195,12 @@ def test_parts_of_several_processes_are_merged_to_the_same_bytes(model, tmp_path
     monkeypatch.chdir(tmp_path / "whole")
     attention_stage.main()
     monkeypatch.chdir(tmp_path / "parts")
-    run = [sys.executable, ROOT / "src" / "run.py", "extract"]
-    start = lambda part: subprocess.Popen([*run, part], stderr=subprocess.PIPE, text=True)  # noqa: E731
-    parts = [start(part) for part in ("1/3", "2/3", "3/3")]
+    command = (str(ROOT / "src" / "run.py"), "extract")
+    parts = [start(Path(), (*command, part), os.environ) for part in ("1/3", "2/3", "3/3")]
     parts[1].kill()
-    parts.append(start("2/3"))
+    parts.append(start(Path(), (*command, "2/3"), os.environ))
     for index, process in enumerate(parts):
-        said = process.communicate()[1]
-        assert process.returncode == (-9 if index == 1 else 0), said
+        assert process.wait() == (-9 if index == 1 else 0), process.said()
     [folder] = Path(".scratch").glob("attention-*/attention")
     times = {path: path.stat().st_mtime_ns for path in folder.glob("shard-*.h5")}
     assert len(times) == 20

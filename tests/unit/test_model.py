@@ -1,7 +1,6 @@
 """The language model: its scores, its training, and what of both is refused."""
 
-import subprocess
-import sys
+import os
 import time
 
 import numpy as np
@@ -12,6 +11,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from guess_or_recall.errors import UserError
 from guess_or_recall.model.scoring import score
 from guess_or_recall.model.training import ModelRecipe, batches, new_model, one_cycle, train_model
+from tests.processes import start
 
 RECIPE = ModelRecipe(epochs=250, batch=16, learning_rate=0.01, weight_decay=0.0, seed=3)
 
@@ -158,18 +158,19 @@ np.save(Path(sys.argv[2]) / "losses.npy", losses)
 def test_a_killed_training_resumes_to_the_same_bytes(tmp_path):
     script, checkpoint = tmp_path / "trainer.py", tmp_path / "checkpoint"
     script.write_text(TRAINER)
-    command = [sys.executable, script, checkpoint, tmp_path / "killed"]
+    command = (str(script), str(checkpoint), str(tmp_path / "killed"))
     for _ in range(2):
-        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         seen = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
-        while process.poll() is None and not (
+        process = start(tmp_path, command, os.environ)
+        while process.ended() is None and not (
             checkpoint.exists() and checkpoint.stat().st_mtime_ns > seen
         ):
             time.sleep(0.002)
         process.kill()
         assert process.wait() == -9
-    subprocess.run(command, check=True)
-    subprocess.run([*command[:2], tmp_path / "other", tmp_path / "whole"], check=True)
+    whole = (str(script), str(tmp_path / "other"), str(tmp_path / "whole"))
+    for arguments in (command, whole):
+        assert start(tmp_path, arguments, os.environ).wait() == 0
     for name in ("model.safetensors", "losses.npy"):
         killed, whole = (tmp_path / run / name for run in ("killed", "whole"))
         assert killed.read_bytes() == whole.read_bytes()

@@ -1,7 +1,6 @@
 """The stage `score`: shards, resume after a kill, bad input."""
 
-import subprocess
-import sys
+import os
 import time
 
 import numpy as np
@@ -20,6 +19,7 @@ from guess_or_recall.model.weights import content_of_model
 from guess_or_recall.settings.yaml import dump_yaml, read_yaml
 from guess_or_recall.stages import score as score_stage
 from tests.conftest import ROOT
+from tests.processes import start
 
 ROWS = 150
 
@@ -64,23 +64,23 @@ def test_a_killed_score_keeps_its_shards_and_ends_with_the_same_bytes(scoring):
     score_stage.main()
     whole = (scoring / "data/score/score.parquet").read_bytes()
     (scoring / "data/score/score.parquet").unlink()
-    command = [sys.executable, ROOT / "src" / "run.py", "score"]
+    command = (str(ROOT / "src" / "run.py"), "score")
     finished = 0
     while finished < 2:  # kill it each time a shard more is done
-        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        while process.poll() is None and len(shards(scoring)) <= finished:
+        process = start(scoring, command, os.environ)
+        while process.ended() is None and len(shards(scoring)) <= finished:
             time.sleep(0.01)
         process.kill()
         assert process.wait() == -9
         assert len(shards(scoring)) > finished
         finished = len(shards(scoring))
     ages = {shard: shard.stat().st_mtime_ns for shard in shards(scoring)}
-    finished = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    while finished.poll() is None:
+    last = start(scoring, command, os.environ)
+    while last.ended() is None:
         kept = {shard: shard.stat().st_mtime_ns for shard in ages if shard.exists()}
         assert all(ages[shard] == age for shard, age in kept.items())
         time.sleep(0.05)
-    assert finished.returncode == 0
+    assert last.wait() == 0
     assert (scoring / "data/score/score.parquet").read_bytes() == whole
 
 

@@ -6,8 +6,6 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +31,7 @@ from guess_or_recall.settings.yaml import dump_yaml, read_yaml
 from guess_or_recall.stages import evaluate as evaluate_stage
 from guess_or_recall.stages import train as train_stage
 from guess_or_recall.tracking import runs
+from tests.processes import finished
 from tests.unit.test_tracking import group_of, inspect
 
 ROOT = Path(__file__).parents[2]
@@ -250,8 +249,8 @@ else:
 """
     environment = {key: value for key, value in os.environ.items() if "WANDB" not in key}
     for arguments in (["5"], ["50"], ["50", "rho"]):
-        command = [sys.executable, "-c", code, *arguments]
-        subprocess.run(command, check=True, env=environment, capture_output=True)
+        done = finished(workspace, ("-c", code, *arguments), environment)
+        assert done.returncode == 0, done.stderr
     files = list(workspace.glob("wandb/offline-run-*/run-*.wandb"))
     assert sorted(map(group_of, files), key=str) == [None, "rho"]
     [run] = [path for path in files if group_of(path) == "rho"]

@@ -1,9 +1,7 @@
 """Training a grid that is killed, fails or diverges: what is taken up again, and what is said."""
 
 import dataclasses
-import signal
-import subprocess
-import sys
+import os
 import time
 
 import numpy as np
@@ -24,6 +22,7 @@ from guess_or_recall.classifier.steps import stepper
 from guess_or_recall.classifier.training import Recipe
 from guess_or_recall.errors import UserError
 from tests.conftest import ROOT
+from tests.processes import start
 from tests.trainings import GRID, LENGTH, LONG, RECIPE, data, same, trained
 
 
@@ -96,11 +95,11 @@ def test_kill_and_resume_gives_the_same(tmp_path):
     scratch = tmp_path / "killed"
     paths = [str(ROOT), str(ROOT / "src")]
     code = CHILD.format(paths=paths, scratch=str(scratch))
-    child = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    child = start(tmp_path, ("-c", code), os.environ)
     try:
         wait_for_states(scratch, child)
     finally:
-        child.send_signal(signal.SIGKILL)
+        child.kill()
         child.wait()
     done = [len(load_file(path)["extra/losses"]) for path in scratch.glob("k*.safetensors")]
     assert 0 < sum(done) < 2 * LONG.epochs  # killed in the middle
@@ -110,7 +109,7 @@ def test_kill_and_resume_gives_the_same(tmp_path):
 def wait_for_states(scratch, child):
     deadline = time.monotonic() + 60
     while not list(scratch.glob("k*.safetensors")):
-        assert child.poll() is None
+        assert child.ended() is None, child.said()
         assert time.monotonic() < deadline
         time.sleep(0.005)
 

@@ -17,7 +17,6 @@ from guess_or_recall.sweep import experiments
 from guess_or_recall.sweep.declare import declared
 from guess_or_recall.sweep.inputs import require_carried
 from guess_or_recall.sweep.results import finished
-from guess_or_recall.sweep.together import run
 from guess_or_recall.sweep.waiting import wait_until_idle
 
 
@@ -55,6 +54,8 @@ def main(
         if dry_run:
             print("\n".join(setting.name for setting in todo))
         else:
+            from guess_or_recall.sweep.together import run  # slow to import: with torch
+
             report(run(todo, folder), len(todo))
 
 
