@@ -78,7 +78,7 @@ class Study:
 
     def running(self, step: str) -> list["Job"]:
         """The running tasks of a step."""
-        return [one for one in self.queue() if (one.step, one.state) == (step, "RUNNING")]
+        return [seen for seen in self.queue() if (seen.step, seen.state) == (step, "RUNNING")]
 
     def log(self, job: "Job") -> str:
         """What a task has said."""
@@ -104,10 +104,10 @@ class Study:
         """All that SLURM runs for a task, its own process first."""
         script = f"/job{int(job.number):05d}/slurm_script"
         root = str(Path(self.variables["SLURM_CONF"]).parent)
-        for each in psutil.process_iter(["cmdline"]):
-            line = " ".join(each.info["cmdline"] or [])
+        for process in psutil.process_iter(["cmdline"]):
+            line = " ".join(process.info["cmdline"] or [])
             if script in line and root in line:
-                step = each.parent()
+                step = process.parent()
                 assert step is not None
                 return [step, *step.children(recursive=True)]
         raise AssertionError(f"no process of {job}")
@@ -162,15 +162,15 @@ def test_a_chain_with_kills_gives_the_table_of_a_sequential_run(
     wait_for(lambda: len(study.running("extract")) == 2, 300, "both parts at the same time")
     study.must("scancel", study.running("extract")[1].task)
     wait_for(lambda: not study.queue(), 60, "the end of all that waits for the attention")
-    found = table_of(study.must("bash", "-euc", status))
-    assert [found[step] for step in STEPS[:3]] == [
+    status_table = table_of(study.must("bash", "-euc", status))
+    assert [status_table[step] for step in STEPS[:3]] == [
         [1, 0, 0, 0],
         [1, 0, 0, 1],
         [0, 0, 0, 1],
     ]
     assert not (study.folder / "data/attention").exists()  # nobody made it in their place
     again = study.must("bash", "-euc", submit).split("\nsbatch ")[1:]
-    assert [one.split(".")[0] for one in again] == [f"--job-name={step}" for step in STEPS]
+    assert [line.split(".")[0] for line in again] == [f"--job-name={step}" for step in STEPS]
 
     wait_for(lambda: len(study.running("variants")) == 4, 400, "four variants at the same time")
     done = study.latest("prepare", 1), study.latest("extract", 1)  # and not made again
@@ -188,11 +188,11 @@ def test_a_chain_with_kills_gives_the_table_of_a_sequential_run(
         elif job is limited:  # as SLURM does near the time limit
             study.must("scancel", "--batch", "--signal=USR1", job.task)
         elif job is killed:
-            [stage] = [one for one in batch if one.cmdline()[-2:] == ["src/run.py", "train"]]
+            [stage] = [part for part in batch if part.cmdline()[-2:] == ["src/run.py", "train"]]
             stage.kill()
         else:  # as where a node fails
-            for one in [study.daemon(job.node), *batch]:
-                one.kill()
+            for process in [study.daemon(job.node), *batch]:
+                process.kill()
     wait_for(lambda: not study.queue(), 400, "the end of the chain")
 
     said = study.must("bash", "-euc", status)
@@ -200,8 +200,8 @@ def test_a_chain_with_kills_gives_the_table_of_a_sequential_run(
     assert table_of(said)["tables"] == [1, 0, 0, 0]
     assert f"JOB {cancelled.number} ON" in said and "CANCELLED" in said
     assert re.search(r"failed to run: python src/run.py train, exited with (-9|137)", said)
-    for one in (limited, lost):
-        _, first, second = study.log(one).split("Running stage 'train'")
+    for attempt in (limited, lost):
+        _, first, second = study.log(attempt).split("Running stage 'train'")
         assert percents(first)[0] == 0 < percents(second)[0]  # it went on where it was
     assert any("Missing" in path.read_text() for path in study.folder.glob("results/*.md"))
     again = study.must("bash", "-euc", submit)
@@ -222,8 +222,8 @@ def test_a_chain_with_kills_gives_the_table_of_a_sequential_run(
     for path in tables:
         assert (study.folder / "results" / path.name).read_bytes() == path.read_bytes()
     assert experiments(study.folder) == VARIANTS
-    for one in (study.folder, sequential):
-        assert runs(one) == {"benchmark": 2, "rho": 2}
+    for folder in (study.folder, sequential):
+        assert runs(folder) == {"benchmark": 2, "rho": 2}
     assert not list(local.iterdir())
     for path in (study.folder / ".dvc/cache/files/md5").glob("*/*"):
         name = (path.parent.name + path.name).removesuffix(".dir")

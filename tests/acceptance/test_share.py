@@ -67,8 +67,8 @@ def bash(folder, port, script):
 
 def files(folder):
     """Bytes of all files below a folder, by path."""
-    found = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def test_folders_beside_the_checkout_need_no_setting(study, tmp_path):
@@ -105,8 +105,8 @@ def test_every_output_has_its_remote(published):
 
 def objects(store, remote):
     """Hashes of what a remote holds."""
-    found = (store / "guess-or-recall" / remote / "files/md5").rglob("*")
-    return {path.parent.name + path.name for path in found if path.is_file()}
+    files = (store / "guess-or-recall" / remote / "files/md5").rglob("*")
+    return {path.parent.name + path.name for path in files if path.is_file()}
 
 
 def md5(path):

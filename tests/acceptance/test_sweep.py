@@ -67,8 +67,8 @@ def test_a_sweep_end_to_end(study, direct):
     assert "small.csv, .md, .tex: 3 rows, 0 missing" in tables
     assert "guess-rho0.4" in (study / "results" / "small.md").read_text()
     run(study, "src/run.py", "tables", "small", "--folder", direct.name, "--out", "other")
-    one, other = (study / name / "small.csv" for name in ("results", "other"))
-    assert one.read_bytes() == other.read_bytes()
+    first, second = (study / name / "small.csv" for name in ("results", "other"))
+    assert first.read_bytes() == second.read_bytes()
 
 
 def test_a_hole_is_named(study, direct):

@@ -64,8 +64,8 @@ def test_the_tutorial(clone):
     said = must(clone, "python", "-c", listing)
     assert "sequences are memorized" in said and ".txt" in said
     assert not said.startswith("0 of ")
-    [one] = commands("docs/tutorial.md", "4. Look at one text")
-    said = bash(clone, one)
+    [command] = commands("docs/tutorial.md", "4. Look at one text")
+    said = bash(clone, command)
     assert "sequence text: memorized" in said
     [further] = commands("docs/tutorial.md", "5. Ask further questions")
     said = bash(clone, further)

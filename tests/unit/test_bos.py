@@ -97,10 +97,10 @@ def test_patterns_are_the_models_own_cut_by_hand(model):
         observed = sound(model, look, tokens)
     model.set_attn_implementation("eager")
     output = model(input_ids=by_hand(TOKENS), output_attentions=True, use_cache=False)
-    own = torch.stack(output.attentions, 1)[..., 1:, 1:]
-    torch.testing.assert_close(stored.float(), own, atol=1e-3, rtol=0)
+    patterns = torch.stack(output.attentions, 1)[..., 1:, 1:]
+    torch.testing.assert_close(stored.float(), patterns, atol=1e-3, rtol=0)
     assert stored.shape[-2:] == (LENGTH, LENGTH)
-    np.testing.assert_allclose(observed.least, own.sum(-1).amin((1, 2, 3)), atol=1e-5)
+    np.testing.assert_allclose(observed.least, patterns.sum(-1).amin((1, 2, 3)), atol=1e-5)
     assert observed.rows.least.min() > 0.999 > 0.9 > observed.least.min()
 
 

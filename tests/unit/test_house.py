@@ -12,6 +12,7 @@ from tests.conftest import ROOT
 from tests.dependencies import PACKAGE, imports_of
 
 FILES = sorted(PACKAGE.rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 OPERATE = {"stages", "commands", "cli"}  # what a user runs; the rooms do not know it
 FORBIDDEN = {  # room -> rooms that it must not import
     "model": {"attention", "classifier", "taxonomy", "localization", "report", "sweep"},
@@ -48,6 +49,11 @@ def test_files_and_functions_are_short(file):
         ]
         is_command = room_of(file) == "commands" and function.name == "main"  # its command line
         assert len(parameters) <= 7 or is_command, f"{function.name}: {parameters}"
+
+
+@pytest.mark.parametrize("file", TESTS, ids=lambda file: str(file.relative_to(ROOT)))
+def test_files_of_tests_are_short(file):
+    assert len(file.read_text().splitlines()) <= 250
 
 
 def test_rooms_import_neither_stages_nor_commands():
@@ -187,8 +193,8 @@ def test_one_word_names_one_class():
 def test_local_names_say_what_a_thing_is():
     vague = {"found", "own", "given", "made", "each", "one", "other"}
     assigned = [
-        (str(file.relative_to(PACKAGE)), node.lineno)
-        for file in FILES
+        (str(file.relative_to(ROOT)), node.lineno)
+        for file in (*FILES, *TESTS, *(ROOT / "benchmarks").glob("*.py"))
         for node in ast.walk(ast.parse(file.read_text()))
         if (isinstance(node, ast.arg) and node.arg in vague)
         or (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in vague)

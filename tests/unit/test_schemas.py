@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from guess_or_recall.classifier.assessment import Evaluated, predictions, votes
+from guess_or_recall.classifier import assessment
+from guess_or_recall.classifier.assessment import Evaluated, plotted, predictions, votes
 from guess_or_recall.errors import UserError
 from guess_or_recall.io import schemas
 from guess_or_recall.io.files import write_csv
@@ -36,3 +37,13 @@ def test_a_table_of_other_columns_is_neither_written_nor_read(tmp_path):
     table.to_csv(path, index=False)
     with pytest.raises(UserError, match=r"no column 'loss' \(it has step, losses\)"):
         read_csv(path, schemas.LOSS)
+
+
+def test_plotted_keeps_to_the_best_cnn_where_all_are_too_many(monkeypatch):
+    names = ["x", "y", "z"]
+    actual = np.array([0, 1, 2], np.int8)
+    logits = np.zeros((2, 1, 3, 3), np.float32)
+    logits[1, 0] = np.eye(3)
+    monkeypatch.setattr(assessment, "PLOTTED", 5)
+    table = plotted(Evaluated(["a", "b"], logits, np.arange(3), actual, names))
+    assert table["predicted"].tolist() == table["actual"].tolist() == names

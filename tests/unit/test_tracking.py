@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from guess_or_recall.tracking import curves
+from guess_or_recall.tracking import curves, runs
 from tests.conftest import line_of
+from tests.settings import params
 
 SOURCE = str(Path(curves.__file__).parents[2])
 ROW = {"cnn": "k6-f10-mean", "epoch": 1, "train_loss": 1.5, "min_f1": 0.25}
@@ -186,3 +187,10 @@ def test_sigterm_handler_is_given_back():
     with curves.ended_by_sigterm():
         assert signal.getsignal(signal.SIGTERM) != before
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_name_of_the_run():
+    """That of the variant, so without the thresholds that do not matter."""
+    assert runs.run_name(params()) == "guess rho=0.5 seed=42"
+    changed = params(taxonomy="recite-or-guess", rho_3="off")
+    assert runs.run_name(changed) == "recite-or-guess delta=50 rho_l=0.5 seed=42"

@@ -17,8 +17,6 @@ from safetensors.torch import load_file, save_file
 
 from guess_or_recall.attention.store import write_shard, write_view
 from guess_or_recall.attention.triangle import packed_size, unpack
-from guess_or_recall.classifier import assessment
-from guess_or_recall.classifier.assessment import Evaluated, plotted
 from guess_or_recall.classifier.cnn import Architecture, Cnn
 from guess_or_recall.classifier.saved import load_cnns
 from guess_or_recall.errors import UserError
@@ -30,7 +28,6 @@ from guess_or_recall.settings.params import parse_params, read_params
 from guess_or_recall.settings.yaml import dump_yaml, read_yaml
 from guess_or_recall.stages import evaluate as evaluate_stage
 from guess_or_recall.stages import train as train_stage
-from guess_or_recall.tracking import runs
 from tests.processes import finished
 from tests.unit.test_tracking import group_of, inspect
 
@@ -214,22 +211,6 @@ def test_evaluate_refuses_logits_of_a_diverged_training(workspace):
         UserError, match=r"logits.safetensors holds values .* so the training diverged"
     ):
         evaluate_stage.main()
-
-
-def test_name_of_the_run(tmp_path):
-    """That of the variant, so without the thresholds that do not matter."""
-    assert runs.run_name(write_params(tmp_path)) == "guess rho=0.5 seed=42"
-    changed = write_params(tmp_path, taxonomy="recite-or-guess", rho_3="off")
-    assert runs.run_name(changed) == "recite-or-guess delta=50 rho_l=0.5 seed=42"
-
-
-def test_plotted_keeps_to_the_best_cnn_where_all_are_too_many(monkeypatch):
-    actual = np.array([0, 1, 2], np.int8)
-    logits = np.zeros((2, 1, 3, 3), np.float32)
-    logits[1, 0] = np.eye(3)
-    monkeypatch.setattr(assessment, "PLOTTED", 5)
-    table = plotted(Evaluated(["a", "b"], logits, np.arange(3), actual, list(NAMES)))
-    assert table["predicted"].tolist() == table["actual"].tolist() == list(NAMES)
 
 
 def test_curves_are_reported_again_as_the_same_run_of_a_group(workspace):
