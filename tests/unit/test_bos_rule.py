@@ -1,18 +1,21 @@
 """Whether a model is to see a BOS token: the tokenizer's own rule, and what stages make of it."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from tokenizers import processors
+from tokenizers import Tokenizer, processors
+from tokenizers.models import WordLevel
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from guess_or_recall.corpus.tokenizer import train_tokenizer
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import write_json
 from guess_or_recall.model.bos import bos_tokens
+from guess_or_recall.model.fit import check_tokenizer
 from guess_or_recall.model.front import in_front
 from guess_or_recall.model.load import identity, load_model
 from guess_or_recall.model.pointer import pointer_to_folder
@@ -73,6 +76,20 @@ def test_the_shipped_model_has_none():
         assert bos_tokens(ROOT / "models/tiny", ROOT, bos, 4096) == []
     with pytest.raises(UserError, match=r"model.bos = always: .*models/tiny has no tokenizer with"):
         bos_tokens(ROOT / "models/tiny", ROOT, "always", 4096)
+
+
+def test_a_tokenizer_that_knows_few_words_is_not_asked_to_encode_any(tmp_path):
+    words = Tokenizer(WordLevel({"<s>": 0, "b": 1}))
+    words.save(str(tmp_path / "tokenizer.json"))
+    assert bos_tokens(tmp_path, tmp_path, "auto", 2) == []
+    write_json(tmp_path / "special_tokens_map.json", {"bos_token": "<s>"})
+    assert bos_tokens(tmp_path, tmp_path, "always", 2) == [0]
+    words.post_processor = processors.TemplateProcessing("<s> $A", special_tokens=[("<s>", 0)])
+    words.save(str(tmp_path / "tokenizer.json"))
+    with pytest.raises(UserError, match="has no tokens for 'a text', by which to see what it puts"):
+        bos_tokens(tmp_path, tmp_path, "auto", 2)
+    shutil.copytree(tmp_path, tmp_path / "tokenizer")
+    check_tokenizer(tmp_path, tmp_path)  # of the same words
 
 
 def test_a_model_that_was_trained_here_saw_none(tmp_path):

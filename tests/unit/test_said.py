@@ -7,12 +7,14 @@ import re
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from guess_or_recall.report.verdict import against_chance, best_of, over_seeds
+from guess_or_recall.report.rows import rows, with_published
+from guess_or_recall.report.verdict import against_chance, best_of, over_seeds, verdict
 from tests.conftest import ROOT
-from tests.unit.test_results import result
+from tests.unit.test_results import PUBLISHED, result
 
 VERDICTS = sorted((ROOT / "results").glob("*/*_verdict.md"))
 BEST = re.compile(
@@ -39,6 +41,24 @@ def test_a_shipped_verdict_says_what_its_table_says(path: Path):
         assert [first, second] == alike["variant"].head(2).tolist()
         assert [f1, second_f1] == [f"{value:.1f}" for value in alike["min_f1"].head(2)]
         assert f"{distance} chance" == against_chance(alike["min_f1"].iloc[0], int(classes))
+
+
+@pytest.mark.parametrize("path", VERDICTS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_shipped_verdict_counts_what_is_not_above_chance(path: Path):
+    table = pd.read_csv(path.with_name(path.name.replace("_verdict.md", ".csv")))
+    count = sum(table["min_f1_low"] * table["classes"] <= 100)
+    counted = re.findall(r"- (\d+) of (\d+) are not above chance", path.read_text())
+    assert counted == ([(str(count), str(len(table)))] if count else [])
+
+
+def test_variants_at_chance_are_counted():
+    """Three classes of 10, all predicted as they are, or all as the first."""
+    right, wrong = np.diag([10, 10, 10]), np.array([[10, 0, 0]] * 3)
+    results = [result("guess", right), result("code", wrong)]
+    for member, low in zip(results, (0.9, 0.0), strict=True):
+        member.evaluate["min_f1_low"] = low
+    said = verdict(with_published(rows(results), PUBLISHED), results, [])
+    assert said[-1].startswith("- 1 of 2 are not above chance: the interval of their minimum F1")
 
 
 def test_the_best_variant_is_said_in_points_above_chance():

@@ -82,7 +82,7 @@ def describe(name: str, examination: Examination, params: Params, notice: str | 
     console, prefix = plain_console(), params.sequences.prefix
     console.print(f"sequence {name}: {memorization(examination, prefix)}", style="bold")
     for line in suffixes(examination.parting, prefix):
-        console.print(line)
+        console.print(line, soft_wrap=True)  # as long as the text is
     console.print(features(examination))
     for step in way_through(examination, params.thresholds()):
         console.print(f"  {step}")

@@ -5,14 +5,13 @@ A model that was trained with such a token in front of every text is measured wi
 
 from pathlib import Path
 
-from tokenizers import Tokenizer
-
 from guess_or_recall.errors import UserError, say_once
 from guess_or_recall.io.files import read_json
 from guess_or_recall.io.paths import CORPUS
-from guess_or_recall.model.fit import read_tokenizer
+from guess_or_recall.model.fit import ids_of, read_tokenizer
 from guess_or_recall.settings.model import Bos
 
+CONFIG = "tokenizer_config.json"
 PROBE = "a text"
 
 
@@ -59,9 +58,7 @@ def rule_of(folder: Path) -> list[int]:
     That is what the template of its tokenizer.json puts there, or, where tokenizer_config.json has
     `add_bos_token: true`, its BOS token.
     """
-    tokenizer, asked = read_tokenizer(folder / "tokenizer.json"), config_of(folder)
-    by_template = template_front(tokenizer)
-    declared = asked.get("add_bos_token")
+    by_template, declared = template_front(folder), config_of(folder).get("add_bos_token")
     if isinstance(declared, bool) and declared != bool(by_template) and bos_token(folder):
         say_once(
             f"note: {folder}: tokenizer_config.json has add_bos_token = {str(declared).lower()}, "
@@ -71,18 +68,26 @@ def rule_of(folder: Path) -> list[int]:
     return by_template or (bos_token(folder) if declared is True else [])
 
 
-def template_front(tokenizer: Tokenizer) -> list[int]:
+def template_front(folder: Path) -> list[int]:
     """The ids that a tokenizer puts in front of a text's own."""
-    text = tokenizer.encode(PROBE, add_special_tokens=False).ids
-    whole = tokenizer.encode(PROBE, add_special_tokens=True).ids
+    tokenizer = read_tokenizer(folder / "tokenizer.json")
+    if not tokenizer.num_special_tokens_to_add(False):
+        return []
+    text, whole = (ids_of(PROBE, tokenizer, added) for added in (False, True))
+    if text is None or whole is None:
+        raise UserError(
+            f"{folder / 'tokenizer.json'} has no tokens for '{PROBE}', by which to see what it "
+            "puts in front of a text: set model.bos to never"
+        )
     starts = range(len(whole) - len(text) + 1)
     start = next(start for start in starts if whole[start : start + len(text)] == text)
     return whole[:start]
 
 
 def bos_token(folder: Path) -> list[int]:
-    """The id of the BOS token that tokenizer_config.json names; none where it names none."""
-    named = config_of(folder).get("bos_token")
+    """The id of the BOS token that a tokenizer's settings name; none where they name none."""
+    contents = [config_of(folder, name) for name in (CONFIG, "special_tokens_map.json")]
+    named = next(filter(None, (content.get("bos_token") for content in contents)), None)
     text = named.get("content") if isinstance(named, dict) else named
     if not isinstance(text, str):
         return []
@@ -90,7 +95,7 @@ def bos_token(folder: Path) -> list[int]:
     return [] if token is None else [token]
 
 
-def config_of(folder: Path) -> dict:
-    """Content of tokenizer_config.json; empty without one."""
-    path = folder / "tokenizer_config.json"
+def config_of(folder: Path, name: str = CONFIG) -> dict:
+    """Content of a file of settings beside a tokenizer; empty without one."""
+    path = folder / name
     return read_json(path) if path.is_file() else {}

@@ -58,7 +58,7 @@ def check_tokenizer(model: Path, sequences: Path) -> None:
         for tokenizer in pair
     ]
     shared = added[0].keys() & added[1].keys()
-    probes = [tokenizer.encode(PROBE, add_special_tokens=False).ids for tokenizer in pair]
+    probes = [ids_of(PROBE, tokenizer) for tokenizer in pair]
     if (
         plain(vocabularies[0], added[0]) != plain(vocabularies[1], added[1])
         or any(added[0][token] != added[1][token] for token in shared)
@@ -69,6 +69,14 @@ def check_tokenizer(model: Path, sequences: Path) -> None:
             f"sequences.tokenizer to {{source: path, path: {model}}}, or train a model on them "
             "(model.source: train)"
         )
+
+
+def ids_of(text: str, tokenizer: Tokenizer, added: bool = False) -> list[int] | None:
+    """Ids of a text, with what a template adds; None where the tokenizer has none for a word."""
+    try:
+        return tokenizer.encode(text, add_special_tokens=added).ids
+    except Exception:  # of no narrower type
+        return None
 
 
 def plain(vocabulary: dict[str, int], added: dict[str, int]) -> dict[str, int]:

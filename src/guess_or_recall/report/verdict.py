@@ -27,6 +27,11 @@ def verdict(table: pd.DataFrame, results: list[Result], holes: list[str]) -> lis
         for classes, comparable in variants.groupby("classes"):
             lines.append(f"- {best_of(comparable, members, classes)}")
         lines.append(f"- {agreement(variants)}")
+    if at_chance := int((table["min_f1_low"] <= 100 / table["classes"]).sum()):
+        lines.append(
+            f"- {at_chance} of {len(table)} are not above chance: the interval of their minimum F1 "
+            "over evaluation sequences reaches down to it."
+        )
     if any(table["balanced"]):
         count = int(table["balanced"].sum())
         lines.append(
