@@ -7,6 +7,7 @@ What a user has made, such as the name of a class, goes through no markup of ric
 # pyright: reportArgumentType=false
 
 import re
+from io import BytesIO
 
 import numpy as np
 import pytest
@@ -43,6 +44,8 @@ def test_both_suffixes_are_shown_and_where_they_part():
 def test_a_memorized_sequence_never_parts():
     compared = parting(TOKENIZER, ids("abc"), ids("abc"))
     assert compared == Parting("abc", "abc", None)
+    assert compared.rest == ""
+    assert parting(TOKENIZER, ids("abcd"), ids("abxd")).rest == "cd"
     assert list(suffixes(compared, 3))[1:] == [
         "the model's continuation: the same, they never part"
     ]
@@ -62,12 +65,17 @@ def test_no_character_of_a_text_moves_the_cursor():
 def test_the_figure_tells_the_models_tokens_from_those_of_the_text(place, first):
     """On both axes, and in the title."""
     values = np.zeros((2, 8, 8), np.float32)
-    words = Words(list("abcdefgh"), 5, place)
-    axes = sequence_figure(values, values, words, 0, "7: recall", range(2)).axes[0]
+    words = Words(list("abcdefgh"), 5, place, "xy\n日 \x1bz")
+    figure = sequence_figure(values, values, words, 0, "7: recall", range(2))
+    axes = figure.axes[0]
+    figure.savefig(BytesIO())  # warns of a letter that the font lacks
     for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
         is_own = [to_hex(label.get_color()) == PALETTE[5].lower() for label in labels]
         assert is_own == [number >= first for number in range(8)]
-    said = f"from token {first + 1} on (orange) the model's own continuation, not the text"
+    said = (
+        f"from token {first + 1} on (orange) the model's own continuation, not the text the text "
+        "goes on: ‹xy⏎□·□z›"
+    )
     assert (said in axes.get_title().replace("\n", " ")) == (place is not None)
 
 

@@ -20,6 +20,11 @@ class Parting(NamedTuple):
     place: int | None  # of the first token of the suffix that they do not share
     tokens: tuple[str, ...] = ()  # there, of either
 
+    @property
+    def rest(self) -> str:
+        """The text from the first character on that the model does not give."""
+        return self.true[first_difference(self.true, self.continued) :]
+
 
 def parting(
     tokenizer: PreTrainedTokenizerFast,
@@ -59,8 +64,13 @@ def characters(true: str, continued: str) -> str:
     """At which character two texts part; different tokens may stand for the same ones."""
     if true == continued:
         return "in the same characters"
+    return f"and at character {first_difference(true, continued) + 1} of the suffix"
+
+
+def first_difference(true: str, continued: str) -> int:
+    """The place of the first character that two texts do not share; their length where none is."""
     pairs = enumerate(zip_longest(true, continued))
-    return f"and at character {next(i for i, (a, b) in pairs if a != b) + 1} of the suffix"
+    return next((place for place, pair in pairs if pair[0] != pair[1]), len(true))
 
 
 def on_one_line(text: str) -> str:

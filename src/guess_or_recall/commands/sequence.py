@@ -59,7 +59,8 @@ def main(
     notice = notice_of(examination.tree.classes)
     describe(subject.name, examination, params, notice)
     delta = None if notice else examination.delta
-    words = Words(examination.words, params.sequences.prefix, examination.parting.place)
+    parting = examination.parting
+    words = Words(examination.words, params.sequences.prefix, parting.place, parting.rest)
     drawn = layer
     if drawn is None:
         drawn = layers[0 if delta is None else int(delta.mean((1, 2)).argmax())]

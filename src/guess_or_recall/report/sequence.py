@@ -15,6 +15,7 @@ from guess_or_recall.report.style import PALETTE, STYLED, new_figure, wrapped
 TOKEN = 0.125  # inches a token
 STRIP = 8  # layers side by side under the large panel
 LETTERS = 0x250  # letters up to here are in the font
+REST = 60  # letters of the text where the model has others
 VISIBLE = str.maketrans({"\n": "⏎", "\t": "→", " ": "·", "\r": "␍"})
 
 
@@ -24,6 +25,7 @@ class Words(NamedTuple):
     tokens: Sequence[str]
     prefix: int  # how many of them are the prefix
     parting: int | None = None  # from that token of the suffix on they are the model's own
+    instead: str = ""  # the text from there on
 
     @property
     def places(self) -> range:
@@ -75,11 +77,14 @@ def sequence_figure(
 
 
 def origin(words: Words) -> list[str]:
-    """A line that says from where on the tokens are the model's; none where they never are."""
+    """Lines that say from where on the tokens are the model's; none where they never are."""
     if not words.places:
         return []
     first = words.places[0] + 1
-    return [f"from token {first} on (orange) the model's own continuation, not the text"]
+    text = drawable(words.instead)
+    goes_on = text if len(text) <= REST else f"{text[:REST]}…"
+    said = f"from token {first} on (orange) the model's own continuation, not the text"
+    return [said, f"the text goes on: ‹{goes_on}›"] if text else [said]
 
 
 def name_tokens(axes: Axes, words: Words) -> None:
@@ -111,8 +116,13 @@ def draw_overlay(
 
 def shown(token: str) -> str:
     """The name of a token on an axis: white space made visible, at most eight letters."""
-    visible = "".join(
-        c if (c.isprintable() and ord(c) < LETTERS) or c in "⏎→␍" else "□"
-        for c in token.translate(VISIBLE)
-    )
+    visible = drawable(token)
     return visible if len(visible) <= 8 else visible[:7] + "…"
+
+
+def drawable(text: str) -> str:
+    """A text in letters that the font has, its white space made visible."""
+    return "".join(
+        c if (c.isprintable() and ord(c) < LETTERS) or c in "⏎→␍" else "□"
+        for c in text.translate(VISIBLE)
+    )
