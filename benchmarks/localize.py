@@ -12,6 +12,7 @@ import json
 import resource
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +58,7 @@ def formula(cnns: list[Cnn], heads: torch.Tensor, label: int) -> torch.Tensor:
     return total / len(cnns)
 
 
-def seconds(work, device: str) -> float:
+def seconds(work: Callable[[], object], device: str) -> float:
     """Wall-clock time of one call, the device's work in it."""
     begun = time.perf_counter()
     work()

@@ -6,7 +6,7 @@ than these two, so the heads are pooled inside the attention of each layer and n
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Float16, Int
@@ -75,15 +75,14 @@ def observing(model: PreTrainedModel, reduce: Reduce, fused: bool = False) -> It
     modules, front = attention_modules(model), in_front(model)
     sinks = has_sinks(modules)
 
-    def attend(module, query, key, value, mask, *args, **kwargs):
-        attention = eager_attention(module)
-        output, pattern = attention(module, query, key, value, mask, *args, **kwargs)
-        rows = rows_of(pattern, mask)
+    def attend(module: nn.Module, *inputs: Any, **options: Any) -> tuple[Tensor, None]:
+        output, pattern = eager_attention(module)(module, *inputs, **options)
+        rows = rows_of(pattern, inputs[3])  # the mask, behind query, key and value
         pattern = pattern[..., front:, front:]
         inside.append((reduce(pattern), rows, least_row(pattern) if front else rows.least))
         return output, None
 
-    def take(*call):
+    def take(*call: object) -> None:
         collected.append(inside.pop())
 
     @torch.inference_mode()
@@ -124,7 +123,7 @@ def in_dtype(model: PreTrainedModel, dtype: torch.dtype) -> Callable:
     named = model.base_model.named_parameters()
     weights = {name: weight.to(dtype) for name, weight in named if weight.dtype == model.dtype}
 
-    def run(**inputs):
+    def run(**inputs: Any) -> Any:
         return functional_call(model.base_model, weights, (), inputs)
 
     return run

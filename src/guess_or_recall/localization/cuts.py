@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -112,7 +112,7 @@ def cutting(
 def silenced(modules: list[nn.Module]) -> Iterator[None]:
     """Make the output of some attention modules zero."""
 
-    def silence(module, args, output):
+    def silence(module: nn.Module, args: tuple, output: Any) -> tuple:
         first, *others = output
         return torch.zeros_like(first), *others
 
@@ -133,7 +133,15 @@ def restricted(
     """
     front = in_front(model)
 
-    def attend(module, query, key, value, mask, *args, **kwargs):
+    def attend(
+        module: nn.Module,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        mask: Tensor | None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> tuple[Tensor, Tensor]:
         dtype, [query, key, value] = query.dtype, [part.float() for part in (query, key, value)]
         attention, mask = eager_attention(module), widened(mask)
         output, pattern = attention(module, query, key, value, mask, *args, **kwargs)

@@ -9,13 +9,13 @@ max_h(D x A_h) = D x max_h(A_h); for max pooling the gradient goes to the head t
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Float16, Int8, Int64
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from guess_or_recall.attention.reading import read_pooled
@@ -39,7 +39,7 @@ class Deltas(NamedTuple):
 def guided(cnn: Cnn) -> Iterator[None]:
     """Clip negative gradients at every ReLU in the block (Springenberg et al. 2015)."""
 
-    def clip(module, grad_input, grad_output):
+    def clip(module: nn.Module, grad_input: Any, grad_output: Any) -> tuple[Tensor]:
         return (grad_input[0].clamp(min=0),)
 
     relus = (cnn.relu1, cnn.relu2, cnn.relu3)

@@ -8,9 +8,10 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from transformers import AttentionMaskInterface, PreTrainedModel
 from transformers.masking_utils import eager_mask
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
@@ -19,7 +20,7 @@ from guess_or_recall.errors import UserError
 
 NAME = "observed"  # of the attention implementation, in the block of `attending`
 METHOD = "_attn"  # of attention modules that are older than AttentionInterface
-Attend = Callable[..., tuple[torch.Tensor, torch.Tensor | None]]
+Attend = Callable[..., tuple[Tensor, Tensor | None]]
 
 
 @contextmanager
@@ -60,7 +61,9 @@ def methods_replaced(modules: list[nn.Module], attend: Attend) -> Iterator[None]
     """
 
     def method(module: nn.Module) -> Callable:
-        def attn(query, key, value, attention_mask=None):
+        def attn(
+            query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None = None
+        ) -> tuple[Tensor, Tensor | None]:
             output, pattern = attend(module, query, key, value, attention_mask)
             return output.transpose(1, 2), pattern
 
@@ -85,7 +88,14 @@ def eager_attention(module: nn.Module) -> Callable:
         raise unobservable(module) from None
 
 
-def attention_of_method(module: nn.Module, query, key, value, mask, **kwargs):
+def attention_of_method(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    **kwargs: Any,
+) -> tuple[Tensor, Tensor]:
     """The attention of an architecture that has it in a method, called as all others are."""
     output, pattern = getattr(type(module), METHOD)(module, query, key, value, mask)
     return output.transpose(1, 2), pattern
@@ -110,7 +120,7 @@ def attention_modules(model: PreTrainedModel) -> list[nn.Module]:
     called: list[nn.Module] = []
     count = 1 if model.device.type == "meta" else 2  # masks of several look into numbers
 
-    def attend(module, *args, **kwargs):
+    def attend(module: nn.Module, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
         output, pattern = eager_attention(module)(module, *args, **kwargs)
         if pattern.shape[-2:] != (count, count):
             raise unobservable(model)
@@ -130,7 +140,7 @@ def attention_modules(model: PreTrainedModel) -> list[nn.Module]:
     return called
 
 
-def sees_later(pattern: torch.Tensor) -> bool:
+def sees_later(pattern: Tensor) -> bool:
     """Whether the first of two tokens sees the second."""
     return pattern.device.type != "meta" and bool((pattern[..., 0, 1] > 0.01).any())
 

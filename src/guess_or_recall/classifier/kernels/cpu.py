@@ -5,6 +5,7 @@ dropout and max-pooling are one function: PyTorch's own max_pool2d takes as long
 """
 
 from itertools import pairwise
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -53,7 +54,7 @@ class CausalConvolution(torch.autograd.Function):
     """Convolution of causal patterns: where it sees only key > query, it gives its bias."""
 
     @staticmethod
-    def forward(ctx, patterns, weight, bias):
+    def forward(ctx: Any, patterns: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         """Maps of length - kernel + 1 rows and columns."""
         ctx.kernel, ctx.length = weight.shape[-1], patterns.shape[-1]
         grown, rows = ctx.kernel - 1, ctx.length - ctx.kernel + 1
@@ -68,7 +69,7 @@ class CausalConvolution(torch.autograd.Function):
         return maps
 
     @staticmethod
-    def backward(ctx, grad_maps):  # pyright: ignore
+    def backward(ctx: Any, grad_maps: Tensor) -> tuple[None, Tensor, Tensor]:  # pyright: ignore
         """Gradients of weight and bias; the patterns need none."""
         weight, *parts = ctx.saved_tensors
         grad = torch.zeros_like(weight)
@@ -91,7 +92,7 @@ class Shrink(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, maps, keep, side):
+    def forward(ctx: Any, maps: Tensor, keep: Tensor | None, side: int) -> Tensor:
         """Maps of `side` x `side`."""
         inner = maps[..., : 2 * side, : 2 * side]
         if keep is not None:
@@ -103,7 +104,7 @@ class Shrink(torch.autograd.Function):
         return out
 
     @staticmethod
-    def backward(ctx, grad_out):  # pyright: ignore
+    def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor, None, None]:  # pyright: ignore
         """The gradient goes to one maximum of each window, if that is positive."""
         inner, rows, out = ctx.saved_tensors
         height, width = inner.shape[2:]

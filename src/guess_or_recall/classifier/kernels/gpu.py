@@ -6,7 +6,7 @@ are left out: 4 of 10.
 """
 
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -42,7 +42,7 @@ class WindowProduct(torch.autograd.Function):
     """Convolution of packed causal patterns; where it sees nothing it gives its bias."""
 
     @staticmethod
-    def forward(ctx, packed, weight, bias):
+    def forward(ctx: Any, packed: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         """Maps [batch, features, rows, rows] of packed patterns [batch, layers, packed]."""
         seen = windows(length_of(packed.shape[-1]), weight.shape[-1], packed.device)
         padded = F.pad(packed, (0, 1))
@@ -54,7 +54,7 @@ class WindowProduct(torch.autograd.Function):
         return maps.view(len(packed), len(weight), seen.rows, seen.rows)
 
     @staticmethod
-    def backward(ctx, grad_maps):  # pyright: ignore
+    def backward(ctx: Any, grad_maps: Tensor) -> tuple[None, Tensor, Tensor]:  # pyright: ignore
         """Gradients of weight and bias; the patterns need none."""
         columns, weight = ctx.saved_tensors
         grad = grad_maps.flatten(2).index_select(2, ctx.seen.maps)
@@ -66,7 +66,7 @@ class Columns(torch.autograd.Function):
     """Windows of maps, as `F.unfold` gives them, in one copy instead of one for each sample."""
 
     @staticmethod
-    def forward(ctx, maps, kernel):
+    def forward(ctx: Any, maps: Tensor, kernel: int) -> Tensor:
         """Columns [batch, features * kernel^2, windows]."""
         ctx.side, ctx.kernel = maps.shape[-1], kernel
         patches = maps.unfold(2, kernel, 1).unfold(3, kernel, 1)  # b f row column ky kx
@@ -75,7 +75,7 @@ class Columns(torch.autograd.Function):
         )
 
     @staticmethod
-    def backward(ctx, grad_columns):  # pyright: ignore
+    def backward(ctx: Any, grad_columns: Tensor) -> tuple[Tensor, None]:  # pyright: ignore
         """Sum over the windows that hold a cell."""
         return F.fold(grad_columns, (ctx.side, ctx.side), ctx.kernel), None
 
