@@ -3,8 +3,8 @@
 `gor sequence 1234` takes a sequence of the corpus, `gor sequence "some text"` the first tokens of a
 text. Says whether the model memorizes it and, if not, where its continuation leaves the text; its
 features, its way through the taxonomy, which class the CNNs take it for and which tokens they look
-at. Draws its attention in grey and, over it, the Δ
-of its class, unless metrics/evaluate.json says that the CNNs are not above chance.
+at. Draws its attention in grey and, over it, the Δ of its class, unless metrics/evaluate.json says
+that the CNNs are not above chance.
 """
 
 from typing import Annotated
