@@ -65,6 +65,7 @@ def run_stage(name: str) -> None:
 
     params = read_params()
     note_versions()
+    note_kernel(params)
     stage = declared_stages()[name]
     for path in map(Path, stage["deps"]):
         if path.parts[0] == "data":
@@ -91,6 +92,18 @@ def check_cuts(params: "Params") -> None:
     layers = read_json(MODEL_POINTER).get("attention_layers")
     if layers:  # a model that was looked at before they were recorded is checked by `ablate`
         require_windows(params.ablate.cuts, len(layers))
+
+
+def note_kernel(params: "Params") -> None:
+    """Say on stderr what `train` will refuse after hours; who only scores need not mind."""
+    kernel, length = max(params.train.grid.kernel), params.sequences.total
+    most = (length - 1) // 3  # two convolutions and poolings by half leave one cell of it
+    if kernel > most:
+        print(
+            f"note: train.grid.kernel = {kernel} leaves nothing of patterns of {length} tokens: "
+            f"the stage train takes at most {most}",
+            file=sys.stderr,
+        )
 
 
 def note_versions() -> None:

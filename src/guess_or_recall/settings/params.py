@@ -78,6 +78,14 @@ class Params(
         return self
 
     @model_validator(mode="after")
+    def no_cnn_is_in_the_grid_twice(self) -> "Params":
+        """Find now what `train` would refuse after hours."""
+        for key, values in self.train.grid.model_dump().items():
+            if len({*values}) < len(values):
+                raise ValueError(f"train.grid.{key} = {values}: list every value once")
+        return self
+
+    @model_validator(mode="after")
     def cuts_fit_the_model(self) -> "Params":
         """Refuse to cut more layers in a row than a model that is trained here will have."""
         widest, layers = max(map(max, self.ablate.cuts.values())), self.model.train.layers
