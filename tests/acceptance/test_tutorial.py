@@ -41,7 +41,11 @@ def test_the_commands_of_the_readme(clone):
     shown = must(clone, "dvc", "exp", "show", "--csv")
     assert experiment in shown and "min_f1" in shown
     must(clone, "dvc", "plots", "diff", "HEAD", experiment, "--out", "plots")
-    assert (clone / "plots" / "index.html").exists()
+    sources = re.findall(r'src="([^"]+)"', (clone / "plots/index.html").read_text())
+    scripts = [source for source in sources if "//" in source]  # as docs/sweeps.md says
+    assert scripts and all(x.startswith("https://cdn.jsdelivr.net/npm/vega") for x in scripts)
+    pictures = set(sources) - set(scripts)
+    assert len(pictures) >= 12 and all((clone / "plots" / name).exists() for name in pictures)
 
 
 def test_the_tutorial(clone):
