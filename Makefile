@@ -9,6 +9,7 @@ export PATH := $(BIN):$(PATH)
 repro: setup
 	python -m guess_or_recall.io.site_cache
 	dvc repro
+	gor notes
 
 test: setup
 	ruff check

@@ -16,6 +16,7 @@ PIPELINE = read_yaml(ROOT / "dvc.yaml")
 PLUMBING = {  # modules that change no result
     "errors.py",
     "io/remotes.py",
+    "remarks.py",
     "settings/params.py",
     "settings/profiles.py",
     "tracking/curves.py",

@@ -42,6 +42,7 @@ class Entry(NamedTuple):
 COMMANDS = {
     "profile": Entry(STUDY, "Write params.yaml from a profile, or list the profiles."),
     "plan": Entry(STUDY, "Say what params.yaml will take: sequences, bytes, memory, time."),
+    "notes": Entry(STUDY, "Say what a reader must know: coverage, shortages, CNNs at chance."),
     "track": Entry(STUDY, "Report the curves of data/train to wandb again."),
     "sequence": Entry(SEQUENCES, "Describe one sequence, and where the CNNs look in it."),
     "sweep": Entry(VARIANTS, "Run sweeps of sweeps.yaml as DVC experiments."),

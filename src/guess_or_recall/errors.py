@@ -1,6 +1,7 @@
 """What reaches the user as a line: the one exception without a traceback, and notes."""
 
 import sys
+from collections.abc import Iterable
 from functools import cache
 
 from tqdm import tqdm
@@ -13,6 +14,12 @@ class UserError(ValueError):
 def first_line(error: Exception) -> str:
     """The first line of another library's message, to be part of a UserError's."""
     return str(error).strip().split("\n")[0]
+
+
+def say_all(lines: Iterable[str]) -> None:
+    """Print some lines on stderr, each the first time that it is given."""
+    for line in lines:
+        say_once(line)
 
 
 @cache

@@ -16,8 +16,8 @@ import pandas as pd
 import pytest
 
 import run as program
-from guess_or_recall.commands import plan, sequence
-from guess_or_recall.errors import UserError
+from guess_or_recall.commands import notes, plan, sequence
+from guess_or_recall.errors import UserError, say_once
 from guess_or_recall.io.files import existing
 from guess_or_recall.io.scratch import declared_stages
 from guess_or_recall.settings.yaml import dump_yaml, read_yaml
@@ -181,11 +181,25 @@ def test_what_changes_no_result_runs_nothing_again(repository):
     path.write_text(before)
 
 
-def test_a_second_run_gives_the_same_bytes(repository):
-    """Of all stages, from nothing and without DVC, in one process: by its hashes of the first."""
+def test_a_second_run_gives_the_same_bytes(repository, capsys):
+    """Of all stages, from nothing and without DVC, in one process: by its hashes of the first.
+
+    What they say for a reader, `gor notes` says again.
+    """
     for name in ("data", "metrics", "figures"):
         shutil.rmtree(repository / name)
+    say_once.cache_clear()
     run_stages(repository, *STAGES)
+    said = "".join(capsys.readouterr()).splitlines()
+    with contextlib.chdir(repository):
+        notes.main()
+    noted = capsys.readouterr().out.splitlines()
+    assert [line for line in noted if line not in said] == []
+    kinds = ("note: ", "warning: ")
+    assert {line for line in said if line.startswith(kinds) and "make setup" not in line} <= {
+        *noted
+    }
+    assert "warning: evaluate: the CNNs are not above chance" in noted
     assert "up to date" in must(repository, "dvc", "status")
     assert must(repository, "git", "status", "--porcelain", "-uno") == ""
 

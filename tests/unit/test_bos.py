@@ -18,12 +18,12 @@ from transformers import (
 )
 
 from guess_or_recall.attention.pooling import full_attention, observing, pool_heads, sound
-from guess_or_recall.attention.store import say_what_rows_add_up_to
 from guess_or_recall.localization.cuts import Cut, Regions, cutting, kept
 from guess_or_recall.model.front import in_front, put_in_front
 from guess_or_recall.model.interface import attending, eager_attention
 from guess_or_recall.model.layers import numbered_modules
 from guess_or_recall.model.scoring import score, teacher_forced
+from guess_or_recall.remarks import of_attention
 
 BOS, PREFIX, LENGTH = 3, 5, 9
 TOKENS = np.random.default_rng(0).integers(4, 50, (6, LENGTH)).astype(np.int32)
@@ -142,8 +142,8 @@ def test_cuts_fall_on_the_same_tokens(model, how):
     assert best.shape == (len(TOKENS), LENGTH - PREFIX)
 
 
-def test_what_becomes_of_the_rest_of_a_row_is_said(capsys):
+def test_what_becomes_of_the_rest_of_a_row_is_said():
     said = {"computed_wider": 0, "sequences": 1, "least_row_sum": 0.4}
     for provenance, word in ((said, "attention sinks"), (said | {"bos": [1]}, "the BOS token in")):
-        say_what_rows_add_up_to(provenance)
-        assert word in capsys.readouterr().err
+        [line] = of_attention(provenance, tolerance=0.01)
+        assert word in line

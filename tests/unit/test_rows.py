@@ -16,13 +16,14 @@ from guess_or_recall.attention.pooling import (
 )
 from guess_or_recall.attention.reading import read_pooled
 from guess_or_recall.attention.rows import complaint, is_sound, rows_of
-from guess_or_recall.attention.store import say_what_rows_add_up_to
+from guess_or_recall.attention.store import TOLERANCE
 from guess_or_recall.attention.triangle import unpack
 from guess_or_recall.errors import UserError, say_once
 from guess_or_recall.io.files import read_json
 from guess_or_recall.localization.cuts import Cut, Regions, cutting
 from guess_or_recall.model.layers import numbered_modules
 from guess_or_recall.model.training import new_model
+from guess_or_recall.remarks import of_attention
 
 LENGTH = 12
 TOKENS = np.random.default_rng(0).integers(8, 50, (6, LENGTH)).astype(np.int32)
@@ -50,7 +51,7 @@ def leaking(dtype=torch.float16):
     return types[dtype]()
 
 
-def test_a_leak_is_seen_and_computed_in_a_wider_type(tmp_path, capsys):
+def test_a_leak_is_seen_and_computed_in_a_wider_type(tmp_path):
     say_once.cache_clear()
     half, brain = leaking(), leaking().bfloat16()
     ids, tokens = np.arange(6), torch.from_numpy(TOKENS)
@@ -69,8 +70,8 @@ def test_a_leak_is_seen_and_computed_in_a_wider_type(tmp_path, capsys):
     assert noted["computed_wider"] == 2
     assert noted["least_row_sum"] == pytest.approx(1, abs=0.01)
     assert full_attention(half, tokens[1:2]).sum(-1).sub(1).abs().max() < 0.01
-    say_what_rows_add_up_to({**noted, "sequences": 6})
-    assert "2 of 6 sequences: attention computed in a wider type" in capsys.readouterr().err
+    [line] = of_attention({**noted, "sequences": 6}, TOLERANCE)
+    assert "2 of 6 sequences: attention computed in a wider type" in line
 
 
 def test_a_cut_in_float16_does_not_leak_either():
@@ -128,7 +129,7 @@ def test_a_model_that_sees_later_tokens_is_refused():
         pooled_attention(model, torch.from_numpy(TOKENS))
 
 
-def test_sinks_are_recorded_and_said(tmp_path, capsys):
+def test_sinks_are_recorded_and_said(tmp_path):
     say_once.cache_clear()
     torch.manual_seed(0)
     config = GptOssConfig(
@@ -155,5 +156,5 @@ def test_sinks_are_recorded_and_said(tmp_path, capsys):
     assert 0.1 < least < 0.7
     assert noted["least_row_sum"] == pytest.approx(least, abs=1e-3)
     assert noted["computed_wider"] == 0
-    say_what_rows_add_up_to(noted)
-    assert f"add up to {noted['least_row_sum']} at the least" in capsys.readouterr().err
+    [line] = of_attention(noted, TOLERANCE)
+    assert f"add up to {noted['least_row_sum']} at the least" in line

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float16, Int64
 
 from guess_or_recall.attention.hdf5 import WAY_OUT, check_key, created, dataset, key_of, opened
-from guess_or_recall.errors import UserError, say_once
+from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import write_json
 from guess_or_recall.io.paths import PROVENANCE, VIEW
 
@@ -112,17 +112,3 @@ def shape_of(path: Path, name: str) -> tuple[tuple[int, ...], np.dtype]:
     with opened(path) as file:
         values = dataset(file, name)
         return values.shape, values.dtype
-
-
-def say_what_rows_add_up_to(provenance: dict) -> None:
-    """Say on stderr how many sequences needed a wider type, and where rows are not whole."""
-    if wider := provenance["computed_wider"]:
-        say_once(
-            f"note: {wider} of {provenance['sequences']} sequences: attention computed in a wider "
-            "type than the model's, in which it was not finite or leaked past the mask"
-        )
-    if (least := provenance["least_row_sum"]) < 1 - TOLERANCE:
-        say_once(
-            f"note: rows of the stored attention add up to {least} at the least: the rest goes to "
-            + ("the BOS token in front" if provenance.get("bos") else "attention sinks")
-        )

@@ -146,7 +146,7 @@ INTERVAL = ("low", "high")
 
 MANIFEST = ("file", "bytes", "sha256")  # of manifest.csv, where a source adds its own
 LOSS = ("step", "loss")
-VARIANTS = ("variant", "classes", "sequences", "adds", "shortage")
+VARIANTS = ("variant", "classes", "sequences", "adds", "shortage", "reason")
 HISTORY = ("cnn", "epoch", "train_loss", "eval_loss", "eval_accuracy", "min_f1")
 CONFUSION = ("actual", "predicted", "count", "epoch")
 PLOTTED = ("actual", "predicted")

@@ -58,8 +58,3 @@ def declared_layers(config: PretrainedConfig) -> list[int]:
         for number, kind in enumerate(kinds)
         if re.search("attention$", kind) and "linear" not in kind
     ]
-
-
-def without_attention(layers: int, numbers: list[int]) -> list[int]:
-    """The layers that have no attention."""
-    return sorted(set(range(layers)) - set(numbers))

@@ -24,6 +24,7 @@ from guess_or_recall.model.weights import (
     conversion,
     weight_files,
 )
+from guess_or_recall.remarks import NO_PLACE, name_of
 
 CAUSAL = "CausalLM|LMHead|ConditionalGeneration"  # in the name of an architecture
 MOST = {  # of what config.json may ask for, far above any model's
@@ -174,8 +175,8 @@ def unused_weights(loaded: dict, named: str) -> list[str]:
         raise UserError(f"{named} has no weights for {', '.join(absent[:3])}")
     if unused := sorted(loaded["unexpected_keys"]):
         say_once(
-            f"note: {named} has {len(unused)} weights that the model of its config.json does not "
-            f"use, such as {unused[0]}: does config.json belong to them?"
+            f"note: {named} has {len(unused)} {NO_PLACE}, such as {unused[0]}: does config.json "
+            "belong to them?"
         )
     return unused
 
@@ -196,8 +197,7 @@ def load_model(stage_output: Path) -> PreTrainedModel:
         UserError: its files have changed since; or see `snapshot` and `load_folder`.
     """
     pointer, folder = read_json(stage_output / MODEL_POINTER.name), model_folder(stage_output)
-    is_hub = pointer.get("source") == "hub"
-    named = f"model.hub: '{pointer['name']}'" if is_hub else f"model.path: '{folder}'"
+    is_hub, named = pointer.get("source") == "hub", name_of(pointer)
     check_folder(folder, named)
     changed = [
         name

@@ -4,14 +4,15 @@ from pathlib import Path
 
 from transformers import PretrainedConfig
 
-from guess_or_recall.errors import say_once
+from guess_or_recall.errors import say_all
 from guess_or_recall.model.bos import bos_tokens
 from guess_or_recall.model.fit import check_fit
 from guess_or_recall.model.hub import snapshot
-from guess_or_recall.model.layers import attention_layers, without_attention
+from guess_or_recall.model.layers import attention_layers
 from guess_or_recall.model.load import check_folder, read_folder, require_accelerate
-from guess_or_recall.model.scoring import end_of_text
+from guess_or_recall.model.scoring import ends_of_text
 from guess_or_recall.model.weights import content_of_model
+from guess_or_recall.remarks import of_bos, of_model
 from guess_or_recall.settings.model import Bos, Hub
 
 
@@ -36,11 +37,7 @@ def fitting_bos(
     """
     tokens = bos_tokens(folder, sequences, bos, config.get_text_config().vocab_size)
     check_fit(folder, config, sequences, length, named, len(tokens))
-    if tokens:
-        say_once(
-            f"note: {named} sees its BOS token ({', '.join(map(str, tokens))}) in front of every "
-            "sequence (model.bos); its attention is not stored"
-        )
+    say_all(of_bos(named, tokens))
     return tokens
 
 
@@ -85,18 +82,15 @@ def in_short(config: PretrainedConfig, named: str) -> dict:
     Raises:
         UserError: its attention cannot be observed.
     """
-    text, numbers = config.get_text_config(), attention_layers(config, named)
-    if absent := without_attention(text.num_hidden_layers, numbers):
-        say_once(
-            f"note: {named} has attention in {len(numbers)} of its {text.num_hidden_layers} layers "
-            f"({', '.join(map(str, numbers))}): nothing is stored, localized or cut in the "
-            f"{len(absent)} others"
-        )
-    return {
+    text, (inside, outside) = config.get_text_config(), ends_of_text(config)
+    facts = {
         "architecture": text.model_type,
         "layers": text.num_hidden_layers,
-        "attention_layers": numbers,
+        "attention_layers": attention_layers(config, named),
         "heads": text.num_attention_heads,
         "vocabulary": text.vocab_size,
-        "end_of_text": end_of_text(config),
+        "end_of_text": inside,
+        **({"end_of_text_ignored": outside} if outside else {}),
     }
+    say_all(of_model(named, facts))
+    return facts

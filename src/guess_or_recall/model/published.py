@@ -1,6 +1,5 @@
 """Scores that were published with the sequences: taken over, or compared with the model."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +18,6 @@ from guess_or_recall.settings.score import Score
 
 COLUMNS = [f"published_{name}" for name in ("memorization_score", *PERPLEXITIES)]
 PART = 262144  # rows written at once
-LEAST_SHARE = 0.95  # of the published memorized sequences, that the model should extract
 
 
 def published_scores(sequences: pa.Table, suffix: int) -> Iterator[pa.Table]:
@@ -44,22 +42,10 @@ def drawn_for_recheck(
 def reextracted_share(
     model: PreTrainedModel, tokens: Int[np.ndarray, "n length"], prefix: int, settings: Score
 ) -> float:
-    """Share of published memorized sequences that the model extracts, to four digits.
-
-    The published scores may be of another run of the model's training: a low share, of which
-    stderr warns, says that they do not describe this one.
-    """
+    """Share of published memorized sequences that the model extracts, to four digits."""
     batches = batches_of(model, settings)
     scores = score(model, tokens, prefix, *batches, decoded=False)
-    share = float(np.mean(scores.memorization_score == 1))
-    if share < LEAST_SHARE:
-        print(
-            f"warning: score: the model extracts {share:.1%} of {len(tokens)} sequences published "
-            f"as memorized, under {LEAST_SHARE:.0%}: check model.path against "
-            "sequences.semantic_filters.model, or set score.source to model",
-            file=sys.stderr,
-        )
-    return round(share, 4)
+    return round(float(np.mean(scores.memorization_score == 1)), 4)
 
 
 def agreement(path: Path, length: int, memorized: Bool[np.ndarray, " n"]) -> dict[str, float]:

@@ -9,7 +9,7 @@ from torch import Tensor
 from tqdm import tqdm
 from transformers import DynamicCache, PretrainedConfig, PreTrainedModel
 
-from guess_or_recall.errors import UserError, say_once
+from guess_or_recall.errors import UserError
 from guess_or_recall.model.batches import in_batches
 from guess_or_recall.model.front import in_front, with_front
 
@@ -42,23 +42,18 @@ def next_tokens(
     model: PreTrainedModel, logits: Float[Tensor, "*b vocabulary"]
 ) -> Int[Tensor, "*b"]:
     """Greedy next tokens; end of text is never among them, so that no continuation ends early."""
-    for token in end_of_text(model.config):
+    for token in ends_of_text(model.config)[0]:
         logits[..., token] = -torch.inf
     return logits.argmax(-1)
 
 
-def end_of_text(config: PretrainedConfig) -> list[int]:
-    """The tokens that end a text; some models name ones that are not in their vocabulary."""
+def ends_of_text(config: PretrainedConfig) -> tuple[list[int], list[int]]:
+    """The tokens that end a text, and those that a model names though its vocabulary lacks them."""
     text = config.get_text_config()
     named = getattr(text, "eos_token_id", None)
     ids = named if isinstance(named, list) else [] if named is None else [named]
-    outside = [token for token in ids if not 0 <= token < text.vocab_size]
-    if outside:
-        say_once(
-            f"note: eos_token_id {', '.join(map(str, outside))} of config.json is outside the "
-            f"vocabulary (0 to {text.vocab_size - 1}): no token is kept from ending a text for it"
-        )
-    return [token for token in ids if token not in outside]
+    inside = [token for token in ids if 0 <= token < text.vocab_size]
+    return inside, [token for token in ids if token not in inside]
 
 
 def teacher_forced(

@@ -11,11 +11,13 @@ from pathlib import Path
 from guess_or_recall.attention.extract import Shards, extract, extract_gallery
 from guess_or_recall.attention.gallery import read_gallery
 from guess_or_recall.attention.reading import layers_of
-from guess_or_recall.attention.store import NOTES, say_what_rows_add_up_to
+from guess_or_recall.attention.store import NOTES, TOLERANCE
 from guess_or_recall.attention.work import Extraction, working
+from guess_or_recall.errors import say_all
 from guess_or_recall.io.files import publish, read_json, write_json
 from guess_or_recall.io.paths import ATTENTION, GALLERY, GALLERY_FOLDER, PROVENANCE, metrics_of
 from guess_or_recall.io.remotes import require_heavy
+from guess_or_recall.remarks import of_attention
 from guess_or_recall.settings.attention import AttentionSettings
 from guess_or_recall.settings.section import read_settings
 
@@ -44,7 +46,7 @@ def measure() -> dict[str, int | float | list[int]]:
     """Size of the store, layers and heads of the model, what the rows add up to; says the last."""
     provenance = read_json(PROVENANCE)
     stored = sum(path.stat().st_size for path in ATTENTION.glob("*.h5"))
-    say_what_rows_add_up_to(provenance)
+    say_all(of_attention(provenance, TOLERANCE))
     return {
         "sequences": provenance["sequences"],
         "bytes": stored,

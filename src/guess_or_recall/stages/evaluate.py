@@ -7,11 +7,12 @@ and over the last one) and data/evaluate/: confusion.csv, predictions.csv, predi
 votes.parquet.
 """
 
-import sys
 from pathlib import Path
 
 from guess_or_recall.classifier.assessment import assess
+from guess_or_recall.errors import say_all
 from guess_or_recall.io import paths
+from guess_or_recall.remarks import of_evaluation
 from guess_or_recall.settings.evaluate import EvaluateSettings
 from guess_or_recall.settings.section import read_settings
 from guess_or_recall.taxonomy.labels import read_labels
@@ -21,5 +22,4 @@ def main() -> None:
     """Write the metrics and the predictions."""
     settings, labels = read_settings(EvaluateSettings), read_labels(paths.LABELS)
     metrics = assess(paths.TRAIN, labels, settings, Path())
-    if not metrics["above_chance"]:
-        print("warning: evaluate: the CNNs are not above chance", file=sys.stderr)
+    say_all(of_evaluation(metrics))

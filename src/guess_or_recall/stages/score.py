@@ -1,5 +1,6 @@
 """Memorization score and perplexities of every sequence: `python src/run.py score`."""
 
+from guess_or_recall.errors import say_all
 from guess_or_recall.io.files import content_hash, read_json, write_json
 from guess_or_recall.io.paths import MODEL, MODEL_POINTER, SCORE, SEQUENCES, metrics_of
 from guess_or_recall.io.schemas import published_sequences, select
@@ -9,6 +10,7 @@ from guess_or_recall.model import published
 from guess_or_recall.model.load import identity, load_model
 from guess_or_recall.model.shards import score_in_shards
 from guess_or_recall.model.shares import memorized_shares
+from guess_or_recall.remarks import of_score
 from guess_or_recall.settings.score import ScoreSettings
 from guess_or_recall.settings.section import read_settings
 
@@ -19,7 +21,9 @@ def main() -> None:
     """Write data/score and metrics/score.json."""
     settings = read_settings(ScoreSettings)
     run = take_over if settings.score.source == "published" else measure
-    write_json(metrics_of("score"), run(settings))
+    report = run(settings)
+    write_json(metrics_of("score"), report)
+    say_all(of_score(report))
 
 
 def measure(settings: ScoreSettings) -> dict:

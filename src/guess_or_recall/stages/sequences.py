@@ -7,6 +7,7 @@ from guess_or_recall.corpus.written import write
 from guess_or_recall.io.files import publish, write_json
 from guess_or_recall.io.paths import SEQUENCES_FOLDER, metrics_of
 from guess_or_recall.io.scratch import scratch
+from guess_or_recall.remarks import of_sequences
 from guess_or_recall.settings.section import read_settings
 from guess_or_recall.settings.sequences import SequencesSettings
 
@@ -22,4 +23,4 @@ def main() -> None:
         write(corpus, source, folder / SEQUENCES_FOLDER.name)
         publish(folder / SEQUENCES_FOLDER.name, SEQUENCES_FOLDER)
     write_json(metrics_of("sequences"), corpus.counts)
-    print("\n".join(corpus.coverage["statement"]))
+    print("\n".join(of_sequences(corpus.coverage)))

@@ -1,7 +1,5 @@
 """The sample of one variant: its classes, its training and evaluation parts, and their counts."""
 
-import sys
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -45,21 +43,6 @@ def table(
         np.where(drawn.is_train, "train", "eval").astype(object),
     ]
     return pa.table(columns, schema=schemas.LABELS)
-
-
-def warn_if_balanced(counts: dict, settings: LabelSettings) -> None:
-    """Say on stderr that the sample is smaller than params.yaml asks for.
-
-    A sweep says so in its tables.
-    """
-    if counts["shortage"]:
-        sampled = next(iter(counts["sampled"].values()))
-        asked = f"{settings.samples.train} + {settings.samples.eval}"
-        print(
-            f"warning: label: the smallest class has too few sequences: {sampled['train']} train + "
-            f"{sampled['eval']} eval of each class, not {asked}",
-            file=sys.stderr,
-        )
 
 
 def require_in_pool(

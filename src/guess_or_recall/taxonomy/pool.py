@@ -4,14 +4,13 @@ Attention is extracted once for this pool. It depends on params.yaml's `pool`, n
 rho and delta of the moment, so that changing those extracts nothing again.
 """
 
-import sys
-
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Int, Int8
 from tqdm import tqdm
 
-from guess_or_recall.errors import UserError
+from guess_or_recall.errors import UserError, say_all
+from guess_or_recall.remarks import of_pool
 from guess_or_recall.settings.taxonomy import PoolSettings, Samples
 from guess_or_recall.taxonomy.declared import declared
 from guess_or_recall.taxonomy.drawing import Orders, draw, orders
@@ -35,13 +34,15 @@ def unite(
     in_pool, gallery, lines = np.zeros(len(frame), bool), np.zeros(len(frame), bool), []
     for variant in tqdm(declared(settings), desc="variants", unit="variant", disable=None):
         labels = variant.classify(frame)
-        rows, shortage = attempt(variant, labels, order, settings.samples)
+        rows, shortage, reason = attempt(variant, labels, order, settings.samples)
         if len(rows) and not in_pool.any():
             shown = sample(labels[rows], order.sample[rows], settings.attention.gallery)
             gallery[rows[shown]] = True
         counts = count(labels, variant.tree.classes)
-        lines.append(line(variant, counts, rows, int((~in_pool[rows]).sum()), shortage))
+        described = line(variant, counts, rows, int((~in_pool[rows]).sum()))
+        lines.append(described | {"shortage": shortage, "reason": reason})
         in_pool[rows] = True
+    say_all(of_pool(lines))
     if not in_pool.any():
         raise UserError("pool: no declared variant can be filled (see the warnings above)")
     return in_pool, gallery, pd.DataFrame(lines)
@@ -49,14 +50,13 @@ def unite(
 
 def attempt(
     variant: Variant, labels: Int8[np.ndarray, " n"], order: Orders, samples: Samples
-) -> tuple[Int[np.ndarray, " sampled"], str]:
-    """Draw a variant: its rows, and whether they are fewer than asked (none where they cannot)."""
+) -> tuple[Int[np.ndarray, " sampled"], str, str]:
+    """Draw a variant: its rows, whether they are fewer than asked, and why there are none."""
     try:
         drawn = draw(labels, variant.tree.classes, order, samples)
     except UserError as error:
-        tqdm.write(f"warning: pool: {variant.name} left out: {error}", file=sys.stderr)
-        return np.empty(0, np.int64), "left out"
-    return drawn.rows, "balanced" if drawn.balanced else "no"
+        return np.empty(0, np.int64), "left out", str(error)
+    return drawn.rows, "balanced" if drawn.balanced else "no", ""
 
 
 def line(
@@ -64,15 +64,13 @@ def line(
     counts: dict[str, int],
     rows: Int[np.ndarray, " sampled"],
     adds: int,
-    shortage: str,
 ) -> dict:
-    """One line of variants.csv."""
+    """One line of variants.csv, but for what it lacks."""
     return {
         "variant": variant.name,
         "classes": " ".join(f"{name}:{number}" for name, number in counts.items()),
         "sequences": len(rows),
         "adds": adds,
-        "shortage": shortage,
     }
 
 
