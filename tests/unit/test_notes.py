@@ -59,7 +59,7 @@ def test_models_and_attention(study, capsys):
         "note: model.path: 'net' has 7 weights that the model of its config.json does not use",
         "warning: score: the model extracts 50.0% of 20 sequences",
         "note: 2 of 6 sequences: attention computed in a wider type",
-        "note: rows of the stored attention add up to 0.5 at the least: the rest goes to the BOS token",
+        "note: rows of the stored attention add up to 0.5 at the least: the rest goes to the BOS",
     ):
         assert part in lines
 

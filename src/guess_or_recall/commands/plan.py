@@ -4,6 +4,9 @@ Sequences, bytes, memory, and time from a trial of a minute on the present devic
 weights: nothing is downloaded but a config.json), beside what the published method needs. Exact
 once `dvc repro features` has run; before, the sequences are the most that they can be. It ends
 with an error where the disk is too small.
+
+Behind the number of candidates stands whether it is counted or assumed. What data/ holds of other
+parameters, code or texts is not counted.
 """
 
 from typing import Annotated
@@ -14,12 +17,13 @@ from rich.console import Console
 from rich.table import Table
 
 from guess_or_recall.commands._console import plain_console
+from guess_or_recall.commands._words import duration
 from guess_or_recall.device import device
 from guess_or_recall.plan.calibrate import MARGIN, Trial, calibrate, room_on
 from guess_or_recall.plan.needs import Needs, current_counts, needs_of
 from guess_or_recall.plan.shape import Shape, config_of, dtype_of, random_model, shape_of
 from guess_or_recall.plan.sizes import bytes_of, bytes_of_all_heads, gigabytes, require_disk
-from guess_or_recall.plan.times import Load, duration, loads_of_stages, measured_cnn_rate
+from guess_or_recall.plan.times import Load, loads_of_stages, measured_cnn_rate
 from guess_or_recall.settings.ablate import require_windows
 from guess_or_recall.settings.params import Params, read_params
 
@@ -64,8 +68,8 @@ def say(console: Console, params: Params, shape: Shape, needs: Needs) -> None:
     )
     bound = "" if needs.exact else " at most (exact once `dvc repro features` has run)"
     console.print(
-        f"{needs.candidates:,} candidates; {needs.variants} variants, {of_a_class:,} sequences of "
-        f"each class (samples.train + samples.eval); their union is {needs.union:,} sequences"
+        f"{needs.candidates:,} candidates ({needs.origin}); {needs.variants} variants, "
+        f"{of_a_class:,} sequences of each class (samples.train + samples.eval); their union is {needs.union:,} sequences"
         f"{bound}, their sum {needs.summed:,}"
     )
     if needs.exact:

@@ -17,6 +17,7 @@ from guess_or_recall.cluster.settings import read_settings
 from guess_or_recall.cluster.slurm import queue
 from guess_or_recall.cluster.state import State, Task, seconds_left, tasks, underway
 from guess_or_recall.commands._console import plain_console
+from guess_or_recall.commands._words import duration
 from guess_or_recall.sweep import experiments
 
 STATES = get_args(State)
@@ -71,14 +72,6 @@ def listed(seen: list[Task], states: tuple[str, ...]) -> Iterator[str]:
             name = f"{task.step} {task.what}".strip()
             taken = "" if task.seconds is None else duration(task.seconds)
             yield f"{task.state}: " + ", ".join(filter(None, [name, task.said, taken]))
-
-
-def duration(seconds: float) -> str:
-    """A time to be read: 1 h 5 min, 12 min, 40 s."""
-    minutes = round(seconds / 60)
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
 
 
 def again(chain: Chain) -> str:

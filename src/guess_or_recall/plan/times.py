@@ -62,10 +62,3 @@ def measured_cnn_rate(params: Params, layers: int) -> float:
         sample = Sample(pooled, labels, is_eval, 3)
         train_grid(sample, grid, recipe, Path(folder), device(), note, quiet=True)
     return CALIBRATED * len(grid) / max(ends[2] - ends[1], 1e-9)
-
-
-def duration(seconds: float) -> str:
-    """Time for reading."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
