@@ -69,8 +69,8 @@ def say(console: Console, params: Params, shape: Shape, needs: Needs) -> None:
     bound = "" if needs.exact else " at most (exact once `dvc repro features` has run)"
     console.print(
         f"{needs.candidates:,} candidates ({needs.origin}); {needs.variants} variants, "
-        f"{of_a_class:,} sequences of each class (samples.train + samples.eval); their union is {needs.union:,} sequences"
-        f"{bound}, their sum {needs.summed:,}"
+        f"{of_a_class:,} sequences of each class (samples.train + samples.eval); their union "
+        f"is {needs.union:,} sequences{bound}, their sum {needs.summed:,}"
     )
     if needs.exact:
         counts = current_counts(params).items()
