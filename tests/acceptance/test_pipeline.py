@@ -182,10 +182,7 @@ def test_what_changes_no_result_runs_nothing_again(repository):
 
 
 def test_a_second_run_gives_the_same_bytes(repository, capsys):
-    """Of all stages, from nothing and without DVC, in one process: by its hashes of the first.
-
-    What they say for a reader, `gor notes` says again.
-    """
+    """Of all stages, from nothing, without DVC; what they say to a reader, `gor notes` says."""
     for name in ("data", "metrics", "figures"):
         shutil.rmtree(repository / name)
     say_once.cache_clear()
@@ -194,12 +191,8 @@ def test_a_second_run_gives_the_same_bytes(repository, capsys):
     with contextlib.chdir(repository):
         notes.main()
     noted = capsys.readouterr().out.splitlines()
-    assert [line for line in noted if line not in said] == []
-    kinds = ("note: ", "warning: ")
-    assert {line for line in said if line.startswith(kinds) and "make setup" not in line} <= {
-        *noted
-    }
-    assert "warning: evaluate: the CNNs are not above chance" in noted
+    warned = [line for line in said if line.startswith(("note: model", "warning: "))]
+    assert {*warned} <= {*noted} <= {*said} and len(warned) >= 2
     assert "up to date" in must(repository, "dvc", "status")
     assert must(repository, "git", "status", "--porcelain", "-uno") == ""
 

@@ -29,7 +29,10 @@ def workspace(tmp_path, monkeypatch):
     ("current", "lacks"),
     [
         ({"taxonomy": "code"}, "pool.taxonomies lacks code: add it"),
-        ({"taxonomy": "example-long-tail"}, "pool.taxonomies lacks example-long-tail: add it"),
+        (
+            {"taxonomy": "example-long-tail", "delta": 8},
+            "pool.taxonomies lacks example-long-tail, pool.deltas lacks 8: add it",
+        ),
         ({"taxonomy": "recite-then-reconstruct", "delta": 7}, "pool.deltas lacks 7: add it"),
         ({"rho": 0.25}, "pool.rhos lacks 0.25: add it"),
         ({"rho_l": "off", "rho_3": 0.25}, "pool.rhos lacks 0.25: add it"),
