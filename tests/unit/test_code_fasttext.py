@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import hashlib
 
 import numpy as np
 import pytest
@@ -44,6 +45,25 @@ def test_code_and_prose(tmp_path):
     assert detector.description is not None
     assert detector.description["model"] == "model.bin"
     assert len(detector.description["sha256"]) == 64
+
+
+def test_a_file_of_the_hub_has_the_hash_that_the_hub_gives_it(tmp_path, monkeypatch):
+    """`revision: main` may name another file some day: which one was used is recorded."""
+    content = small(tmp_path).read_bytes()
+    blob = tmp_path / "blobs" / hashlib.sha256(content).hexdigest()
+    snapshot = tmp_path / "snapshots" / ("0" * 40) / "model.bin"
+    for path in (blob, snapshot):
+        path.parent.mkdir(parents=True)
+    blob.write_bytes(content)
+    snapshot.symlink_to(blob)
+    monkeypatch.setattr(code_fasttext, "hf_hub_download", lambda *_, revision: str(snapshot))
+    choice = FastText(source="hub", path="gone", revision="main")
+    recorded = fasttext_detector(choice).description
+    assert recorded is not None
+    assert (recorded["sha256"], recorded["commit"]) == (blob.name, "0" * 40)
+    blob.write_bytes(content[:-1] + b"?")
+    with pytest.raises(UserError, match=rf"is damaged: its SHA-256 .* remove {blob}, so"):
+        fasttext_detector(choice)
 
 
 def test_files_that_do_not_serve(tmp_path, monkeypatch):

@@ -64,6 +64,6 @@ def test_data_of_other_parameters_do_not_count(
     study, monkeypatch, outdated, candidates, exact, origin
 ):
     monkeypatch.setattr(needs, "stale", lambda *stages: outdated)
-    found = needs_of(read_params())
-    assert (found.candidates, found.exact) == (candidates, exact)
-    assert origin in found.origin and Path("data/features").exists()
+    planned = needs_of(read_params())
+    assert (planned.candidates, planned.exact) == (candidates, exact)
+    assert origin in planned.origin and Path("data/features").exists()

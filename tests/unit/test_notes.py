@@ -47,8 +47,8 @@ def test_the_stages_lines_are_said_again(study, capsys):
 def test_models_and_attention(study, capsys):
     write_json(paths.MODEL_POINTER, POINTER)
     write_json(paths.COVERAGE, {"statement": ["9 files are read", "5 windows are studied"]})
-    found = {"sequences": 6, "computed_wider": 2, "least_row_sum": 0.5}
-    write_json(paths.metrics_of("attention"), found)
+    sums = {"sequences": 6, "computed_wider": 2, "least_row_sum": 0.5}
+    write_json(paths.metrics_of("attention"), sums)
     write_json(paths.metrics_of("score"), {"reextracted_share": 0.5, "rechecked": 20})
     lines = "\n".join(noted(capsys))
     for part in (

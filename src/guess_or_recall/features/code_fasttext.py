@@ -4,7 +4,6 @@
 whole; its quantized version (1.5 GB) serves too. Newlines are given to it as spaces.
 """
 
-import hashlib
 import re
 from collections.abc import Sequence
 from functools import partial
@@ -18,6 +17,7 @@ from tqdm import tqdm
 
 from guess_or_recall.errors import UserError, first_line
 from guess_or_recall.features.detector import LATEX_PREAMBLE, Detector
+from guess_or_recall.io.checksums import sha256
 from guess_or_recall.settings.features import FastText
 
 REPOSITORY, FILE = "kenhktsui/code-natural-language-fasttext-classifier", "model.bin"
@@ -33,14 +33,32 @@ def fasttext_detector(choice: FastText) -> Detector:
             one without labels for code.
     """
     file = model_file(choice)
+    provenance = identify(file, choice.source == "hub")
     model = load(file)
     labels = model.predict("any", k=-1)[0]
     if CODE not in labels:
         raise UserError(f"{KEY}: '{file}' has no label Code (it has {', '.join(labels[:5])})")
-    with open(file, "rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    description = {"name": "fasttext", "model": file.name, "sha256": digest}
+    description = {"name": "fasttext", "model": file.name, **provenance}
     return Detector(partial(is_code, model=model), description)
+
+
+def identify(file: Path, is_of_hub: bool) -> dict[str, str]:
+    """SHA-256 of the model's file; of the hub, checked against the hub's own, and the commit.
+
+    The cache of the hub names a large file by the hash that the hub gives for it.
+
+    Raises:
+        UserError: the file in the cache is not the one of the hub.
+    """
+    digest, blob = sha256(file), file.resolve()
+    if not is_of_hub:
+        return {"sha256": digest}
+    if re.fullmatch("[0-9a-f]{64}", blob.name) and blob.name != digest:
+        raise UserError(
+            f"{KEY}: '{file}' is damaged: its SHA-256 is not that of the hub: remove {blob}, so "
+            "that it is fetched again"
+        )
+    return {"sha256": digest, "commit": file.parent.name}
 
 
 def model_file(choice: FastText) -> Path:
