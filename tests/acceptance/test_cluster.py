@@ -48,7 +48,7 @@ def prepared(folder: Path) -> Path:
     (folder / "sweeps.yaml").write_text(SWEEPS)
     params = folder / "params.yaml"
     text = params.read_text().replace("wandb: disabled", "wandb: offline")
-    params.write_text(text.replace("epochs: 2\n", "epochs: 40\n"))  # time enough to be hit
+    params.write_text(text.replace("epochs: 2\n", "epochs: 16\n"))  # time enough to be hit
     configure(folder, **OWN)
     commit(folder)
     return folder
@@ -90,10 +90,20 @@ class Study:
         logs = (self.folder / ".scratch/slurm").glob(f"*/{step}-*_{task}.log")
         return max(logs, key=lambda path: path.stat().st_mtime).read_text()
 
-    def trains(self, job: "Job") -> bool:
-        """Whether a task has finished some epochs, and goes on."""
-        reached = percents(self.log(job))
-        return bool(reached) and 5 < reached[-1] < 90
+    def halt(self, jobs: list["Job"], halted: dict["Job", psutil.Process]) -> bool:
+        """Stop the training of each task that has finished some epochs; whether all are stopped."""
+        for job in jobs:
+            reached = percents(self.log(job))
+            if job not in halted and reached and 5 < reached[-1] < 60:
+                halted[job] = self.stage(job)
+                halted[job].suspend()
+        return len(halted) == len(jobs)
+
+    def stage(self, job: "Job") -> psutil.Process:
+        """The training that a task runs."""
+        command = ["src/run.py", "train"]
+        [stage] = [one for one in self.processes(job) if one.cmdline()[-2:] == command]
+        return stage
 
     def daemon(self, node: str) -> psutil.Process:
         """The slurmd of a node."""
@@ -177,9 +187,12 @@ def test_a_chain_with_kills_gives_the_table_of_a_sequential_run(
     assert "Running stage" not in done[0] and "up to date" in done[0]
     assert set(percents(done[1], "attention")) == {100}
     cancelled, limited, killed, lost = jobs = study.running("variants")
-    for job in jobs:
-        wait_for(lambda job=job: study.trains(job), 100, f"training of {job}")
+    trainings: dict[Job, psutil.Process] = {}
+    wait_for(lambda: study.halt(jobs, trainings), 100, "the trainings of all")
+    for job, stage in trainings.items():
         batch = study.processes(job)
+        if job in (cancelled, limited):  # a stopped process would not hear of it
+            stage.resume()
         if job is cancelled:
             [clone] = local.glob(f"*-{job.number}-0")
             study.must("scancel", job.task)

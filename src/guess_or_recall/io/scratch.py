@@ -55,6 +55,7 @@ def versions_of(stage: str) -> dict[str, str]:
     return {name: version(name) for name in names}
 
 
+@cache
 def declared_stages() -> dict[str, dict]:
     """The stages of dvc.yaml, by name."""
     return read_yaml(PROJECT / "dvc.yaml")["stages"]

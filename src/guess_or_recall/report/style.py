@@ -79,6 +79,7 @@ def save(figure: Figure, folder: Path, name: str) -> None:
     with mpl.rc_context(STYLE):
         with atomic(folder / f"{name}.png") as temporary:
             save_png(figure, temporary)
+        figure.set_layout_engine("none")  # it is arranged, which takes as long as drawing it
         with atomic(folder / f"{name}.pdf") as temporary:
             figure.savefig(temporary, format="pdf", metadata={"CreationDate": None})
 
