@@ -102,7 +102,7 @@ class Study:
     def stage(self, job: "Job") -> psutil.Process:
         """The training that a task runs."""
         command = ["src/run.py", "train"]
-        [stage] = [one for one in self.processes(job) if one.cmdline()[-2:] == command]
+        [stage] = [process for process in self.processes(job) if process.cmdline()[-2:] == command]
         return stage
 
     def daemon(self, node: str) -> psutil.Process:
