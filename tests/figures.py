@@ -166,7 +166,7 @@ def write_localization(names):
     maps = delta(len(names))
     save_file({"delta": maps, "layers": np.arange(maps.shape[1])}, paths.DELTA)
     tables = {
-        paths.PROFILE: profile(len(names)),
+        paths.DELTA_PROFILE: profile(len(names)),
         paths.ABLATION: ablation(len(names)),
         paths.AGREEMENT: agreement(len(names)),
     }

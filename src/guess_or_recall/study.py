@@ -19,7 +19,7 @@ from guess_or_recall.io import paths
 from guess_or_recall.io.files import existing, read_json
 from guess_or_recall.io.tables import read_whole
 from guess_or_recall.io.tensors import read_tensors
-from guess_or_recall.localization.profiles import layers_of_profiles
+from guess_or_recall.localization.delta_profiles import layers_of_delta_profiles
 from guess_or_recall.settings.params import Params
 from guess_or_recall.settings.section import PARAMS, read_settings
 from guess_or_recall.taxonomy.candidates import candidates
@@ -100,8 +100,8 @@ class Study:
 
     def profiles(self) -> pd.DataFrame:
         """Mean Δ of a sequence in each layer: a row a sequence, a column a layer."""
-        values = self.table(paths.PROFILES)["delta"]
-        columns = layers_of_profiles(self.file(paths.PROFILES))
+        values = self.table(paths.DELTA_PROFILES)["delta"]
+        columns = layers_of_delta_profiles(self.file(paths.DELTA_PROFILES))
         return pd.DataFrame(np.stack(values.to_list()), values.index, columns)
 
     def predictions(self) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from transformers import OlmoHybridConfig, OlmoHybridForCausalLM
 from guess_or_recall.io import paths
 from guess_or_recall.io.files import read_json, write_json
 from guess_or_recall.io.tables import token_column, token_matrix, write_table
-from guess_or_recall.localization.profiles import layers_of_profiles
+from guess_or_recall.localization.delta_profiles import layers_of_delta_profiles
 from guess_or_recall.model.scoring import score
 from guess_or_recall.settings.yaml import dump_yaml, read_yaml
 from guess_or_recall.stages import figures
@@ -107,8 +107,8 @@ def test_every_number_of_a_layer_is_the_models_own(drawn):
     assert read_json(paths.metrics_of("score"))["memorized"] == 100
 
     assert load_file(paths.DELTA)["layers"].tolist() == NUMBERS
-    assert layers_of_profiles(paths.PROFILES) == NUMBERS
-    assert {*pd.read_csv(paths.PROFILE)["layer"]} == {*NUMBERS}
+    assert layers_of_delta_profiles(paths.DELTA_PROFILES) == NUMBERS
+    assert {*pd.read_csv(paths.DELTA_PROFILE)["layer"]} == {*NUMBERS}
     assert {*read_json(paths.metrics_of("localize"))["peak_layer"].values()} <= {*NUMBERS}
 
     cuts = pd.read_csv(paths.ABLATION, dtype={"layers": str}).query("how == 'off'")

@@ -24,12 +24,12 @@ from guess_or_recall.localization.damage import (
     class_table,
     summary,
 )
-from guess_or_recall.localization.profiles import (
+from guess_or_recall.localization.delta_profiles import (
     class_profiles,
-    layers_of_profiles,
+    layers_of_delta_profiles,
     sequence_profiles,
 )
-from guess_or_recall.localization.profiles import summary as summary_of_profiles
+from guess_or_recall.localization.delta_profiles import summary as summary_of_profiles
 from guess_or_recall.model.layers import declared_layers, numbered_modules
 from guess_or_recall.model.pointer import describe
 from guess_or_recall.report.ablation import ablation_curves, delta_against_ablation
@@ -127,7 +127,7 @@ def test_tables_and_metrics_have_the_numbers(ablation, tmp_path):
     peaks = summary_of_profiles(by_class, LABELS, CLASSES, 1)["peak_layer"]
     assert set(peaks.values()) <= set(NUMBERS)
     write_table(tmp_path / "profiles.parquet", sequence_profiles(profile, IDS, LABELS, NUMBERS))
-    assert layers_of_profiles(tmp_path / "profiles.parquet") == NUMBERS
+    assert layers_of_delta_profiles(tmp_path / "profiles.parquet") == NUMBERS
 
 
 def test_figures_have_the_numbers(ablation):

@@ -47,8 +47,8 @@ VOTES = EVALUATE / "votes.parquet"
 
 LOCALIZE = DATA / "localize"
 DELTA = LOCALIZE / "delta.safetensors"
-PROFILES = LOCALIZE / "profiles.parquet"  # a row a sequence
-PROFILE = LOCALIZE / "profile.csv"  # a row a class and layer
+DELTA_PROFILES = LOCALIZE / "profiles.parquet"  # a row a sequence
+DELTA_PROFILE = LOCALIZE / "profile.csv"  # a row a class and layer
 
 ABLATE = DATA / "ablate"
 ABLATED = ABLATE / "sequences.parquet"  # a row a sequence and cut

@@ -126,8 +126,8 @@ def votes(classes: int) -> pa.Schema:
     return pa.schema([*SEQUENCE_ID, LABELS.field("label"), *pa.schema(counts)])
 
 
-def profiles(layers: int) -> pa.Schema:
-    """profiles.parquet of `localize`: mean Δ of a sequence in each layer."""
+def delta_profiles(layers: int) -> pa.Schema:
+    """profiles.parquet of `localize`: the Δ profile of each sequence."""
     return pa.schema(
         {
             "sequence_id": pa.int64(),
@@ -150,7 +150,7 @@ VARIANTS = ("variant", "classes", "sequences", "adds", "shortage", "reason")
 HISTORY = ("cnn", "epoch", "train_loss", "eval_loss", "eval_accuracy", "min_f1")
 CONFUSION = ("actual", "predicted", "count", "epoch")
 PLOTTED = ("actual", "predicted")
-PROFILE = ("class", "layer", "delta", *INTERVAL)
+DELTA_PROFILE = ("class", "layer", "delta", *INTERVAL)
 ABLATION = (
     *("class", "how", "layers", "width", "drawn", "sequences"),
     *("extractable", "extractable_low", "extractable_high"),

@@ -110,7 +110,7 @@ class Inputs:
     @cached_property
     def localization(self) -> Localization:
         """Δ of each class."""
-        profile = self.of_current_classes(paths.PROFILE, schemas.PROFILE)
+        profile = self.of_current_classes(paths.DELTA_PROFILE, schemas.DELTA_PROFILE)
         tensors = read_tensors(paths.DELTA, "delta", "layers")
         return Localization(tensors["delta"], profile, tensors["layers"].tolist())
 

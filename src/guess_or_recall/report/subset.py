@@ -10,7 +10,7 @@ from guess_or_recall.attention.reading import layers_of
 from guess_or_recall.attention.subset import Subset
 from guess_or_recall.classifier.cnn import Cnn
 from guess_or_recall.localization.delta import deltas_in
-from guess_or_recall.localization.profiles import class_profiles
+from guess_or_recall.localization.delta_profiles import class_profiles
 from guess_or_recall.report.delta import delta_maps, delta_profile
 from guess_or_recall.report.gallery import attention_gallery
 from guess_or_recall.report.notice import notice_page

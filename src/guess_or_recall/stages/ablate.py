@@ -16,7 +16,7 @@ from guess_or_recall.localization import damage
 from guess_or_recall.localization.ablation import ablate
 from guess_or_recall.localization.choice import ABLATED, chosen
 from guess_or_recall.localization.cuts import Regions, plan
-from guess_or_recall.localization.profiles import read_profiles
+from guess_or_recall.localization.delta_profiles import read_delta_profiles
 from guess_or_recall.model.layers import numbered_modules
 from guess_or_recall.model.load import load_model
 from guess_or_recall.settings.ablate import AblateSettings
@@ -42,7 +42,7 @@ def main() -> None:
     write_table(paths.ABLATED, damage.sequence_table(ablation))
     table = damage.class_table(ablation, *resampling)
     write_csv(paths.ABLATION, table, ABLATION)
-    profiles = read_profiles(paths.PROFILES, len(layers))
+    profiles = read_delta_profiles(paths.DELTA_PROFILES, len(layers))
     agreement = damage.agreement_table(ablation, settings.cuts, profiles, *resampling)
     write_csv(paths.AGREEMENT, agreement, AGREEMENT)
     write_json(paths.metrics_of("ablate"), damage.summary(table, agreement, ablation))

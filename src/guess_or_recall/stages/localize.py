@@ -15,11 +15,19 @@ from guess_or_recall.device import device
 from guess_or_recall.errors import UserError
 from guess_or_recall.io import schemas
 from guess_or_recall.io.files import atomic, write_csv, write_json
-from guess_or_recall.io.paths import ATTENTION, DELTA, LABELS, PROFILE, PROFILES, TRAIN, metrics_of
+from guess_or_recall.io.paths import (
+    ATTENTION,
+    DELTA,
+    DELTA_PROFILE,
+    DELTA_PROFILES,
+    LABELS,
+    TRAIN,
+    metrics_of,
+)
 from guess_or_recall.io.tables import write_table
 from guess_or_recall.localization.choice import LOCALIZED, chosen
 from guess_or_recall.localization.delta import deltas_in
-from guess_or_recall.localization.profiles import class_profiles, sequence_profiles, summary
+from guess_or_recall.localization.delta_profiles import class_profiles, sequence_profiles, summary
 from guess_or_recall.settings.localize import LocalizeSettings
 from guess_or_recall.settings.section import read_settings
 from guess_or_recall.taxonomy.labels import read_labels
@@ -39,8 +47,8 @@ def main() -> None:
     with atomic(DELTA) as temporary:
         save_file({"delta": delta.maps, "layers": np.array(layers)}, temporary)
     profiles = sequence_profiles(delta.profiles, sequence_ids, labels, layers)
-    write_table(PROFILES, profiles)
+    write_table(DELTA_PROFILES, profiles)
     resampling = settings.bootstrap, params.seed
     table = class_profiles(delta.profiles, labels, classes, *resampling, layers)
-    write_csv(PROFILE, table, schemas.PROFILE)
+    write_csv(DELTA_PROFILE, table, schemas.DELTA_PROFILE)
     write_json(metrics_of("localize"), summary(table, labels, classes, len(cnns)))

@@ -1,4 +1,4 @@
-"""Profiles of Δ: its mean over the positions of each layer, of sequences and of classes."""
+"""Δ profiles: the mean of Δ over the positions of each layer, of sequences and of classes."""
 
 # pandas' stubs take a selected table or column for any of five types
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 from jaxtyping import Float, Int8, Int64
 
-from guess_or_recall.io.schemas import profiles as profiles_schema
+from guess_or_recall.io.schemas import delta_profiles as profiles_schema
 from guess_or_recall.io.schemas import select
 from guess_or_recall.io.tables import read_schema, read_table, token_matrix
 from guess_or_recall.statistics.intervals import mean_interval
@@ -90,7 +90,7 @@ def summary(
     }
 
 
-def read_profiles(path: Path, layers: int) -> dict[int, Float[np.ndarray, "n layers"]]:
+def read_delta_profiles(path: Path, layers: int) -> dict[int, Float[np.ndarray, "n layers"]]:
     """Read the table of `sequence_profiles` back: mean Δ of the sequences of each class.
 
     Raises:
@@ -101,7 +101,7 @@ def read_profiles(path: Path, layers: int) -> dict[int, Float[np.ndarray, "n lay
     return {int(label): means[labels == label] for label in np.unique(labels)}
 
 
-def layers_of_profiles(path: Path) -> list[int]:
+def layers_of_delta_profiles(path: Path) -> list[int]:
     """The model's own numbers of the layers in the table of `sequence_profiles`."""
     schema = read_schema(path)
     numbered = (schema.metadata or {}).get(b"layers")
