@@ -27,8 +27,8 @@ def study(micro, tmp_path_factory):
     commit(folder)
     must(folder, "git", "clone", "-q", "--bare", ".", "../origin.git")
     must(folder, "git", "remote", "add", "origin", "../origin.git")
-    must(folder, "python", "src/run.py", "sweep", "benchmark", "rho")
-    must(folder, "python", "src/run.py", "tables", "benchmark", "rho")
+    [block] = commands("docs/sweeps.md", "Sweeps and tables")
+    must(folder, "bash", "-euc", block, PYTHONPATH=str(folder / "src"))
     return folder
 
 
