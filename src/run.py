@@ -68,7 +68,7 @@ def run_stage(name: str) -> None:
     note_kernel(params)
     stage = declared_stages()[name]
     for path in map(Path, stage["deps"]):
-        if path.parts[0] == "data":
+        if path.parts[0] in ("data", "metrics"):
             verify(path)
     if str(MODEL) in stage["deps"]:
         check_cuts(params)

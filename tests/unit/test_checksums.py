@@ -67,6 +67,19 @@ def test_a_reader_sees_any_damage_of_a_sealed_file(folder, name, read):
         read(folder / name)
 
 
+def test_metrics_are_sealed_with_the_data_of_their_stage(folder):
+    metrics = Path("metrics/label.json")
+    write_json(metrics, {"sampled": 12})
+    seal(folder)
+    assert read_json(metrics) == {"sampled": 12}
+    metrics.write_text(metrics.read_text().replace("12", "13"))
+    with pytest.raises(UserError, match=f"^{metrics} is damaged: .*`git checkout {metrics} && dvc"):
+        read_json(metrics)
+    checksums.verify(folder)  # its own files are whole
+    write_json(Path("metrics/other.json"), {"a": 1})  # whose stage has not ended
+    assert read_json(Path("metrics/other.json")) == {"a": 1}
+
+
 @pytest.mark.parametrize(("name", "read"), CALLS)
 def test_a_reader_names_a_cut_file_without_checksums(folder, name, read):
     path = folder / name
