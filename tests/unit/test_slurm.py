@@ -102,11 +102,14 @@ def test_nothing_is_queued_where_a_later_job_would_be_refused(cluster):
 
 
 def test_partitions(cluster):
-    cluster("sinfo", "far, 2026\ncpu|up|infinite\ngpu|up|1:00:00\nold|drain|2-00:00:00\n")
+    cluster(
+        "sinfo", "far, 2026\ncpu|up|infinite\ngpu|up|1:00:00\nold|drain|2-00:00:00\nodd|up|n/a\n"
+    )
+    require_allowed({}, OURS.model_copy(update={"partition": "odd"}))
     require_allowed({}, OURS.model_copy(update={"partition": "cpu"}))
     require_allowed({}, OURS.model_copy(update={"partition": "gpu,cpu"}))
     require_allowed({}, OURS)
-    assert "PARTITION = 'x': this cluster has cpu, gpu, old" in refusal({}, partition="x")
+    assert "PARTITION = 'x': this cluster has cpu, gpu, odd, old" in refusal({}, partition="x")
     assert "'old' takes no jobs now" in refusal({}, partition="old")
     said = refusal({}, partition="gpu")
     assert "TIME = 04:00:00: jobs of gpu may take 1:00:00 at most: lower it" in said

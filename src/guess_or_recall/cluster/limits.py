@@ -13,7 +13,8 @@ from guess_or_recall.cluster.slurm import slurm
 from guess_or_recall.errors import UserError
 
 ARRAY = re.compile(r"^\s*MaxArraySize\s*=\s*(\d+)", re.MULTILINE)
-PARTITION = re.compile(r"(\S+)\|(\w+)\|([\d:-]+|infinite)\s*$", re.MULTILINE)
+PARTITION = re.compile(r"([^\s|]+)\|([a-z]+)\|(\S+)\s*$", re.MULTILINE)
+LIMIT = re.compile(r"(\d+-)?\d+(:\d\d){0,2}")  # a time; without one there is no limit
 JOB = re.compile(r"^\s*\d+\s*$", re.MULTILINE)
 CLOSED = ("drain", "inact")  # states of a partition that takes no jobs
 ASSOCIATION = re.compile(r"([\w.-]*)\|(\d*)\|(\d*)\s*$", re.MULTILINE)
@@ -74,7 +75,7 @@ def require_partition(settings: Settings, said: str) -> None:
         if limits[name][0].startswith(CLOSED):
             raise UserError(f"{SETTINGS}: PARTITION = '{name}' takes no jobs now: take another")
     times = [limits[name][1] for name in names or limits]
-    if all(time != "infinite" and seconds(time) < seconds(settings.time) for time in times):
+    if all(LIMIT.fullmatch(time) and seconds(time) < seconds(settings.time) for time in times):
         raise UserError(
             f"{SETTINGS}: TIME = {settings.time}: jobs of {', '.join(names) or 'any partition'} "
             f"may take {max(times, key=seconds)} at most: lower it (a task that reaches it goes on)"
