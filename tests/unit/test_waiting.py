@@ -94,3 +94,13 @@ def test_beside_a_real_repro(workspace, capfd):
     said = capfd.readouterr()
     assert "works in this checkout: waiting until it has ended" in said.err
     assert "remove" not in said.err and dvc("version")
+
+
+def test_locks_that_cannot_be_read(workspace):
+    """Half a file, and a folder in the place of the lock: DVC will say what is wrong."""
+    hold(workspace, None)
+    (workspace / ".dvc/tmp/rwlock").write_text('{"write"')
+    assert waiting.at_work() == ""
+    (workspace / ".dvc/tmp/lock").unlink()
+    (workspace / ".dvc/tmp/lock").mkdir()
+    assert waiting.at_work() == ""

@@ -48,20 +48,22 @@ def at_work() -> str:
     """
     if not (LOCKS / "lock").exists():
         return ""
-    with open(LOCKS / "lock", "a+") as lock:
-        try:
+    try:
+        with open(LOCKS / "lock", "a+") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return "another command of DVC"
-        return next(filter(None, map(living, entries())), "")
+            return next(filter(None, map(living, entries())), "")
+    except BlockingIOError:
+        return "another command of DVC"
+    except OSError:
+        return ""  # another user's, or no locks here: DVC itself will say so
 
 
 def entries() -> list[dict]:
     """What the file rwlock says of each path that a stage reads or writes: process and command."""
     try:
         content = json.loads((LOCKS / "rwlock").read_text())
-    except FileNotFoundError:
-        return []
+    except (FileNotFoundError, ValueError):
+        return []  # none was ever made, or a kill has left half of it
     return [*content.get("write", {}).values(), *chain(*content.get("read", {}).values())]
 
 
