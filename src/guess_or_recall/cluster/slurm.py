@@ -46,7 +46,7 @@ def slurm(*command: str) -> str:
 
 
 def sbatch(*arguments: str) -> int:
-    """Submit a job: its number, of what sbatch says, or else of the queue.
+    """Submit a job, its name first: its number, of what sbatch says, or else of the queue.
 
     Raises:
         UserError: SLURM refuses, or the job may be in the queue under a number that nobody names.
@@ -55,8 +55,7 @@ def sbatch(*arguments: str) -> int:
     for form in NUMBERS:
         if len(numbers := set(form.findall(said))) == 1:
             return int(numbers.pop())
-    jobs = jobs_of(*arguments)
-    if not jobs:
+    if not (jobs := jobs_called(arguments[0].removeprefix("--job-name="))):
         raise UserError(
             f"sbatch names no job, which may be in the queue all the same: {said.strip()!r}; look "
             "by `squeue --me` before you submit again"
@@ -64,19 +63,14 @@ def sbatch(*arguments: str) -> int:
     return max(jobs)  # numbers grow
 
 
-def jobs_of(*arguments: str) -> list[int]:
-    """Jobs in the queue that have the name which sbatch was given; none where nobody can say."""
-    names = [part.partition("=")[2] for part in arguments if part.startswith("--job-name=")]
+def jobs_called(name: str) -> list[int]:
+    """Jobs in the queue that have a name, STEP.CHAIN; none where nobody can say."""
+    step, _, chain = name.partition(".")
     try:
-        chains = queue()
+        known = queue().get(chain, {})
     except UserError:
         return []
-    return [
-        task.job
-        for step, _, chain in (name.partition(".") for name in names)
-        for (step_of_task, _), task in chains.get(chain, {}).items()
-        if step_of_task == step
-    ]
+    return [task.job for (step_of_task, _), task in known.items() if step_of_task == step]
 
 
 def queue() -> dict[str, dict[tuple[str, int], Queued]]:

@@ -88,20 +88,16 @@ def missing(chain: Chain, queued: Queue, recorded: set[str]) -> dict[str, list[i
     """The tasks of each step that are to be submitted.
 
     None while the attention is being made, with all that waits for it. Else everything left of
-    `label` where a stage is not up to date; the variants that are neither recorded nor in the
-    queue; and the tables, unless these have been made since the last submission.
+    `label` where a stage is not up to date, what `status` calls failed, and the tables behind them.
     """
     if underway(queued):
         return {}
     left = LEFT if experiments.stale(*experiments.UPSTREAM) else ()
-    wanted = {step: list(chain.tasks(step)) for step in left}
-    numbered = zip(chain.tasks("variants"), chain.variants, strict=True)
-    variants = [number for number, name in numbered if name not in recorded]
-    wanted["variants"] = [number for number in variants if ("variants", number) not in queued]
-    tables = tasks(chain, queued, recorded, left_is_done=not left)[-1]
-    if any(wanted.values()) or tables.state == "failed":
-        wanted["tables"] = [1]
-    return {step: numbers for step, numbers in wanted.items() if numbers}
+    wanted: dict[str, list[int]] = {}
+    for task in tasks(chain, queued, recorded, left_is_done=not left):
+        if task.step in left or task.state == "failed":
+            wanted.setdefault(task.step, []).append(task.number)
+    return wanted | {"tables": [1]} if wanted else {}
 
 
 def send(
