@@ -71,6 +71,18 @@ def test_thresholds_have_one_form():
     }
 
 
+@pytest.mark.parametrize(
+    ("rho_l", "rho_3", "expected"),
+    [(0.5, 0.4, {"rho_l": 0.5, "rho_3": 0.4}),
+     (0.4, "off", {"rho": 0.4, "rho_l": "rho", "rho_3": "off"}),
+     ("off", 0.4, {"rho": 0.4, "rho_l": "off", "rho_3": "rho"}),
+     ("off", "off", {"rho_l": "off", "rho_3": "off"})],
+)  # fmt: skip
+def test_thresholds_that_differ(rho_l, rho_3, expected):
+    setting = settle({"taxonomy": "guess", "rho_l": rho_l, "rho_3": rho_3}, BASE, "")
+    assert dict(setting.changes) == {"taxonomy": "guess", **expected}
+
+
 def test_names_do_not_depend_on_params_that_are_swept():
     changed = overlaid(BASE, {"delta": 1000, "taxonomy": "code"})
     assert changed != BASE

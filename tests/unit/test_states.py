@@ -10,8 +10,8 @@ from guess_or_recall.cluster.chain import (
 )
 from guess_or_recall.cluster.slurm import Queued
 from guess_or_recall.cluster.state import Task, seconds_left, tasks
-from guess_or_recall.commands._words import duration
 from guess_or_recall.commands.status import listed
+from guess_or_recall.report.words import duration
 from tests.chains import WHOLE, pending, write_log
 
 

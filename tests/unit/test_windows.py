@@ -10,6 +10,7 @@ from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import write_json
 from guess_or_recall.io.paths import MODEL_POINTER
 from guess_or_recall.localization.cuts import plan
+from guess_or_recall.plan.shape import Shape
 from guess_or_recall.settings.params import parse_params
 from guess_or_recall.settings.yaml import dump_yaml, read_yaml
 from guess_or_recall.stages import model, score
@@ -61,7 +62,7 @@ def test_a_stage_before_the_model_is_not_held_up_by_the_last_one(study, monkeypa
 
 
 def test_a_plan_says_it_before_anything_runs(study, monkeypatch):
-    shape = plan_command.Shape(2, 4, 10)
+    shape = Shape(2, 4, 10)
     monkeypatch.setattr(plan_command, "shape_of", lambda config: shape)
     monkeypatch.setattr(plan_command, "config_of", lambda params: None)
     monkeypatch.setattr(plan_command, "needs_of", lambda params: None)

@@ -17,7 +17,7 @@ from guess_or_recall.cluster.settings import read_settings
 from guess_or_recall.cluster.slurm import queue
 from guess_or_recall.cluster.state import State, Task, seconds_left, tasks, underway
 from guess_or_recall.commands._console import plain_console
-from guess_or_recall.commands._words import duration
+from guess_or_recall.report.words import duration
 from guess_or_recall.sweep import experiments
 
 STATES = get_args(State)

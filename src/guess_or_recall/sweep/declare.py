@@ -154,16 +154,15 @@ def typed(changes: Mapping[str, Any], params: Params) -> dict[str, Any]:
 def thresholds(used: Mapping[str, float]) -> dict[str, Any]:
     """The keys of params.yaml that set these thresholds, and no other way round them."""
     keys: dict[str, Any] = {"delta": used["delta"]} if "delta" in used else {}
-    if "rho_l" not in used and "rho_3" not in used:
+    if not (rhos := [used[key] for key in ("rho_l", "rho_3") if key in used]):
         return keys
-    rho_l, rho_3 = used.get("rho_l", used.get("rho_3")), used.get("rho_3", used.get("rho_l"))
-    if rho_l == rho_3:
-        return keys | {"rho": rho_l, "rho_l": "rho", "rho_3": "rho"}
-    if rho_3 == math.inf:
-        return keys | {"rho": rho_l, "rho_l": "rho", "rho_3": "off"}
-    if rho_l == math.inf:
-        return keys | {"rho": rho_3, "rho_l": "off", "rho_3": "rho"}
-    return keys | {"rho_l": rho_l, "rho_3": rho_3}
+    rho_l, rho_3 = rhos[0], rhos[-1]
+    finite = {*rhos} - {math.inf}
+    if len(finite) == 2:
+        return keys | {"rho_l": rho_l, "rho_3": rho_3}
+    written = {math.inf: "off"} | dict.fromkeys(finite, "rho")
+    rho = {"rho": max(finite)} if finite else {}
+    return keys | rho | {"rho_l": written[rho_l], "rho_3": written[rho_3]}
 
 
 def said(change: tuple[str, Any]) -> str:
