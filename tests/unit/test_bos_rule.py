@@ -63,6 +63,20 @@ def test_the_rule_is_the_tokenizers_own(template, config, bos, puts, tmp_path):
     assert bos_tokens(folder, tmp_path / "none", bos, 400) == ([259] if puts else [])
 
 
+def test_merges_that_a_file_leaves_out_at_random_change_nothing(tmp_path):
+    """The dropout of BPE: else the right tokenizer is refused, or its front not recognized."""
+    path = tokenizer_in(tmp_path / "tokenizer", template=True) / "tokenizer.json"
+    content = json.loads(path.read_text())
+    merged = train_tokenizer(["a text " * 9], 300).backend_tokenizer
+    content["model"] |= {"dropout": 0.5} | {
+        name: json.loads(merged.to_str())["model"][name] for name in ("vocab", "merges")
+    }
+    path.write_text(json.dumps(content))
+    for _ in range(20):
+        assert bos_tokens(path.parent, tmp_path, "auto", 400) == [259]
+        check_tokenizer(path.parent, tmp_path)
+
+
 def test_files_that_disagree_are_said(tmp_path, capsys):
     tokenizer_in(tmp_path, add_bos_token=True)
     bos_tokens(tmp_path, tmp_path, "auto", 400)

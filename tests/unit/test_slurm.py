@@ -91,6 +91,8 @@ def test_arrays_that_are_too_long(cluster):
     assert said.startswith("step variants has 1,001 tasks, and this cluster allows arrays up to")
     assert "number 1,000 (MaxArraySize = 1001): submit fewer sweeps" in said
     assert "lower PARTS in slurm/cluster.env" in refusal({"extract": range(1, 1500)})
+    cluster("scontrol", "MaxArraySize = 0\n")
+    assert "this cluster allows no arrays (MaxArraySize = 0)" in refusal({"prepare": [1]})
 
 
 def test_nothing_is_queued_where_a_later_job_would_be_refused(cluster):
@@ -132,11 +134,34 @@ def test_what_a_cluster_does_not_tell_is_not_checked(cluster):
     require_allowed({"variants": range(5000)}, OURS)
 
 
-@pytest.mark.parametrize("option", ["--job-name=x", "-J x", "--array 1", "-Mfar", "--clusters=far"])
+@pytest.mark.parametrize(
+    "option",
+    [
+        *("--job-name=x", "-J x", "--array 1", "-Mfar", "--clusters=far"),
+        *("--arra=1", "--test-only", "--wait"),  # sbatch takes the beginning of an option
+    ],
+)
 def test_options_by_which_jobs_would_be_lost(tmp_path, option):
     path = tmp_path / "cluster.env"
     path.write_text(SHIPPED.replace("OPTIONS= ", f'OPTIONS="--qos=long {option}" '))
     with pytest.raises(UserError, match="is not free: it is given by `gor submit`"):
         read_settings(path)
-    path.write_text(SHIPPED.replace("OPTIONS= ", f'OPTIONS="--qos=long --comment={os.sep}a" '))
-    assert read_settings(path).options.startswith("--qos=long")
+    free = f"--qos=long --time-min=10 --comment={os.sep}a"
+    path.write_text(SHIPPED.replace("OPTIONS= ", f'OPTIONS="{free}" '))
+    assert read_settings(path).options == free
+
+
+def test_settings_that_cannot_be_read(tmp_path):
+    path = tmp_path / "cluster.env"
+    for content, why in [
+        (SHIPPED.encode("utf-16"), "is not UTF-8"),
+        (SHIPPED.encode() + b"# \xff", "is not UTF-8"),
+        (SHIPPED.encode() + b"exit 3", "the shell that reads it ends with status 3"),
+    ]:
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=f"cluster.env.* {why}"):
+            read_settings(path)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(UserError, match=r"cluster.env is a folder"):
+        read_settings(path)

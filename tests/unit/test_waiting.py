@@ -96,10 +96,14 @@ def test_beside_a_real_repro(workspace, capfd):
     assert "remove" not in said.err and dvc("version")
 
 
-def test_locks_that_cannot_be_read(workspace):
-    """Half a file, and a folder in the place of the lock: DVC will say what is wrong."""
+@pytest.mark.parametrize(
+    "content",
+    [b"", b'{"write"', b"[]", b"\xff", b'{"write": null}', b'{"write": {"out": {"pid": "x"}}}'],
+)
+def test_locks_that_cannot_be_read(workspace, content):
+    """Half a file, nonsense, and a folder in the place of the lock: DVC will say what is wrong."""
     hold(workspace, None)
-    (workspace / ".dvc/tmp/rwlock").write_text('{"write"')
+    (workspace / ".dvc/tmp/rwlock").write_bytes(content)
     assert waiting.at_work() == ""
     (workspace / ".dvc/tmp/lock").unlink()
     (workspace / ".dvc/tmp/lock").mkdir()

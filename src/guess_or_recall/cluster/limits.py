@@ -52,6 +52,8 @@ def require_arrays(wanted: Mapping[str, Sequence[int]], config: str) -> None:
     if not (limit := ARRAY.search(config)):
         return
     most = int(limit[1]) - 1
+    if most < 0 and any(wanted.values()):
+        raise UserError("this cluster allows no arrays (MaxArraySize = 0): run `gor sweep`")
     for step, numbers in wanted.items():
         if max(numbers, default=0) > most:
             way_out = f"lower PARTS in {SETTINGS}" if step == "extract" else "submit fewer sweeps"

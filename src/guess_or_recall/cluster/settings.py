@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_va
 
 from guess_or_recall.errors import UserError
 from guess_or_recall.settings.section import complaint
+from guess_or_recall.settings.yaml import read_utf8
 
 SETTINGS = Path("slurm/cluster.env")
 SOURCE = 'source "$1" && shift && for key; do printf "%s=%s\\0" "$key" "${!key}"; done'
@@ -18,18 +19,21 @@ SLACK = 60  # seconds that SLURM may send its notice too early
 
 
 # options of sbatch by which jobs are told from others, and those that have a setting of their own
-NOT_FREE = re.compile(
-    r"--(job-name|array|dependency|output|clusters?|account|partition|time|wrap|parsable|quiet)\b"
-    r"|-[JadoMAptQ]"
+NOT_FREE = (
+    *("job-name", "array", "dependency", "output", "clusters", "account", "partition", "time"),
+    *("wrap", "parsable", "quiet", "wait", "test-only"),
 )
+SHORT = re.compile(r"-[JadoMAptQW]")  # the same
 
 
 def words(text: str) -> str:
     """Check that a shell would read this as words, and that no job is lost by any."""
     for word in shlex.split(text):
-        if taken := NOT_FREE.match(word):
+        option = word.partition("=")[0]
+        is_short_for = len(option) > 2 and any(f"--{name}".startswith(option) for name in NOT_FREE)
+        if is_short_for or SHORT.match(word):
             raise ValueError(
-                f"{taken[0]} is not free: it is given by `gor submit`, or by a setting of its own "
+                f"{option} is not free: it is given by `gor submit`, or by a setting of its own "
                 "(another cluster: export SLURM_CLUSTERS, which squeue reads too)"
             )
     return text
@@ -52,7 +56,7 @@ class Settings(BaseModel, extra="forbid", alias_generator=str.upper):
     memory: Memory
     time: Time
     notice: Annotated[int, Field(ge=LEAST_NOTICE)]
-    parts: Count
+    parts: Annotated[int, Field(ge=1, le=100_000)]
     at_once: Count
     local: Annotated[str, Field(pattern="^/")]
     setup: str
@@ -85,13 +89,12 @@ def read_settings(path: Path = SETTINGS) -> Settings:
     Raises:
         UserError: the file is missing, or lacks a setting, has one too many or a wrong value.
     """
-    if not path.exists():
-        raise UserError(f"{path} is missing: run from the repository's root")
-    keys = re.findall(r"^(\w+)=", path.read_text(), re.MULTILINE)
+    keys = re.findall(r"^(\w+)=", read_utf8(path), re.MULTILINE)
     command = ["bash", "-ec", SOURCE, "bash", str(path.resolve()), *keys]
-    ran = subprocess.run(command, capture_output=True, text=True)
+    ran = subprocess.run(command, capture_output=True, text=True, errors="replace")
     if ran.returncode or ran.stderr:
         said = ran.stderr.strip().removeprefix(f"{path.resolve()}: ").split("\n")[0]
+        said = said or f"the shell that reads it ends with status {ran.returncode}"
         raise UserError(f"{path}: {said} (a value with spaces needs quotes)")
     pairs = (entry.split("=", 1) for entry in ran.stdout.split("\0") if entry)
     try:

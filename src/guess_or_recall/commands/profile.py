@@ -13,7 +13,7 @@ from guess_or_recall.io.files import atomic
 from guess_or_recall.settings.params import parse_params
 from guess_or_recall.settings.profiles import FOLDER, changed_settings, names, render
 from guess_or_recall.settings.section import PARAMS
-from guess_or_recall.settings.yaml import read_yaml
+from guess_or_recall.settings.yaml import read_utf8, read_yaml
 
 NAME = typer.Argument(
     metavar="NAME", help="A file of profiles/, without .yaml.", autocompletion=names
@@ -53,4 +53,4 @@ def listing() -> str:
 
 def first_comment(path: Path) -> str:
     """The comment that opens a file."""
-    return path.read_text().partition("\n")[0].lstrip("# ")
+    return read_utf8(path).partition("\n")[0].lstrip("# ")

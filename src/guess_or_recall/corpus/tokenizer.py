@@ -82,20 +82,20 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
             f"{key}: '{folder}' asks for {type(loaded).__name__}, which does not use its "
             "tokenizer.json: name a folder with a fast tokenizer"
         )
-    return vocabulary_alone(loaded)
+    vocabulary_alone(loaded.backend_tokenizer)
+    return loaded
 
 
-def vocabulary_alone(tokenizer: PreTrainedTokenizerFast) -> PreTrainedTokenizerFast:
-    """A tokenizer without what a file may say beyond its vocabulary: it changes no text's tokens.
+def vocabulary_alone(tokenizer: Tokenizer) -> Tokenizer:
+    """Take from a tokenizer what a file may say beyond its vocabulary: it changes no text's tokens.
 
     That is truncation, padding, and merges left out at random (the dropout of BPE). Templates add
     tokens to nobody who does not ask for special tokens.
     """
-    backend = tokenizer.backend_tokenizer
-    backend.no_truncation()
-    backend.no_padding()
-    if getattr(backend.model, "dropout", None):
-        backend.model.dropout = None
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    if getattr(tokenizer.model, "dropout", None):
+        tokenizer.model.dropout = None
     return tokenizer
 
 

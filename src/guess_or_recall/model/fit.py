@@ -5,6 +5,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 from transformers import PretrainedConfig
 
+from guess_or_recall.corpus.tokenizer import vocabulary_alone
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import read_json
 from guess_or_recall.io.paths import CORPUS
@@ -85,16 +86,13 @@ def plain(vocabulary: dict[str, int], added: dict[str, int]) -> dict[str, int]:
 
 
 def read_tokenizer(path: Path) -> Tokenizer:
-    """A tokenizer.json, which neither shortens nor pads; UserError where it cannot be read."""
+    """A tokenizer.json without what changes a text's tokens; UserError where it cannot be read."""
     try:
-        tokenizer = Tokenizer.from_file(str(path))
+        return vocabulary_alone(Tokenizer.from_file(str(path)))
     except Exception as error:  # of no narrower type
         raise UserError(
             f"{path} cannot be read ({error}): fetch or copy its folder again, or name another"
         ) from None
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer
 
 
 def check_corpus(model: Path, sequences: Path) -> None:

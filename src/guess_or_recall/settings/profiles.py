@@ -12,7 +12,7 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.settings.yaml import parse_yaml
+from guess_or_recall.settings.yaml import parse_yaml, read_utf8
 
 FOLDER = Path("profiles")
 DEFAULT = "default"
@@ -30,7 +30,7 @@ def render(name: str) -> str:
     for needed in (name, DEFAULT):
         if needed not in names():
             raise UserError(f"unknown profile '{needed}': there are {', '.join(names())}")
-    default = (FOLDER / f"{DEFAULT}.yaml").read_text()
+    default = read_utf8(FOLDER / f"{DEFAULT}.yaml")
     if name == DEFAULT:
         return default
     merged = load(default, DEFAULT)
@@ -44,7 +44,7 @@ def render(name: str) -> str:
 
 def layers(name: str) -> list[CommentedMap]:
     """The settings of a profile, those of the profiles that it is based on before them."""
-    changes = load((FOLDER / f"{name}.yaml").read_text(), name)
+    changes = load(read_utf8(FOLDER / f"{name}.yaml"), name)
     base = changes.pop("base", None)
     if base is None:
         return [changes]

@@ -159,7 +159,12 @@ def parse_yaml(text: str, origin: str) -> Any:
 
 
 def read_yaml(path: Path) -> Any:
-    """Read a YAML file; UserError as `parse_yaml`, or where it is no file that can be read."""
+    """Read a YAML file; UserError as `parse_yaml` or `read_utf8`."""
+    return parse_yaml(read_utf8(path), str(path))
+
+
+def read_utf8(path: Path) -> str:
+    """Read a file of settings; UserError where it is none that can be read."""
     if path.is_dir():
         raise UserError(f"{path} is a folder, not a file: `git checkout {path}` brings it back")
     if not path.exists():
@@ -167,12 +172,11 @@ def read_yaml(path: Path) -> Any:
     try:
         if path.stat().st_size > LARGEST or not path.is_file():
             raise UserError(f"{path} is no file of settings: it has more than {LARGEST:,} bytes")
-        text = path.read_text("utf-8")
+        return path.read_text("utf-8")
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 ({error}): save it in that encoding") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
-    return parse_yaml(text, str(path))
 
 
 def dump_yaml(content: Any) -> str:

@@ -130,7 +130,7 @@ def record(setting: Setting) -> str | None:
     if not ran.returncode:
         log.unlink()
         return None
-    return f"{reason(log.read_text())} (all of it: {log})"
+    return f"{reason(log.read_text(errors='replace'))} (all of it: {log})"
 
 
 def log_of(name: str) -> Path:

@@ -61,10 +61,11 @@ def at_work() -> str:
 def entries() -> list[dict]:
     """What the file rwlock says of each path that a stage reads or writes: process and command."""
     try:
-        content = json.loads((LOCKS / "rwlock").read_text())
-    except (FileNotFoundError, ValueError):
-        return []  # none was ever made, or a kill has left half of it
-    return [*content.get("write", {}).values(), *chain(*content.get("read", {}).values())]
+        content = json.loads((LOCKS / "rwlock").read_bytes())
+        noted = [*content.get("write", {}).values(), *chain(*content.get("read", {}).values())]
+        return [{"pid": int(entry["pid"]), "cmd": str(entry["cmd"])} for entry in noted]
+    except (OSError, ValueError, TypeError, AttributeError, KeyError):
+        return []  # none was ever made, or a kill has left half of it, which DVC will name
 
 
 def living(entry: dict) -> str:
