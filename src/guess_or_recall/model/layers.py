@@ -6,7 +6,8 @@ import torch
 from torch import nn
 from transformers import AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 
-from guess_or_recall.errors import UserError, first_line
+from guess_or_recall.errors import UserError
+from guess_or_recall.model.config import reason
 from guess_or_recall.model.interface import attention_modules, block_paths
 
 LARGE = 4e9  # parameters of a model that is not given memory just to be looked at
@@ -36,17 +37,26 @@ def attention_layers(config: PretrainedConfig, named: str) -> list[int]:
     try:
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(config).eval()
+        if (numbers := numbers_without_memory(model)) is not None:
+            return numbers
+        if model.num_parameters() > LARGE:
+            return declared_layers(config)
+        model.to_empty(device="cpu")
+        return layer_numbers(model, attention_modules(model))
+    except UserError:
+        raise
     except Exception as error:  # nonsense in config.json raises any kind
-        raise UserError(f"{named} is not supported: {first_line(error)}") from None
+        raise UserError(f"{named} is not supported: {reason(error)}") from None
+
+
+def numbers_without_memory(model: PreTrainedModel) -> list[int] | None:
+    """The layers with attention of a model that has no numbers; None where it looks into them."""
     try:
         return layer_numbers(model, attention_modules(model))
     except UserError:
         raise
-    except Exception:  # some architectures look into their numbers, which are not there
-        if model.num_parameters() > LARGE:
-            return declared_layers(config)
-    model.to_empty(device="cpu")
-    return layer_numbers(model, attention_modules(model))
+    except Exception:  # of any kind
+        return None
 
 
 def declared_layers(config: PretrainedConfig) -> list[int]:

@@ -1,7 +1,6 @@
 """Load a causal language model, of a folder or of the hub: safetensors only, no remote code."""
 
 import importlib.util
-import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,12 +8,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
+from transformers import AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 
 from guess_or_recall.device import device
-from guess_or_recall.errors import UserError, first_line, say_once
+from guess_or_recall.errors import UserError, say_once
 from guess_or_recall.io.files import existing, read_json
 from guess_or_recall.io.paths import MODEL_POINTER
+from guess_or_recall.model.config import read_config, reason
 from guess_or_recall.model.front import put_in_front
 from guess_or_recall.model.hub import snapshot
 from guess_or_recall.model.weights import (
@@ -25,14 +25,6 @@ from guess_or_recall.model.weights import (
     weight_files,
 )
 from guess_or_recall.remarks import NO_PLACE, name_of
-
-CAUSAL = "CausalLM|LMHead|ConditionalGeneration"  # in the name of an architecture
-MOST = {  # of what config.json may ask for, far above any model's
-    "num_hidden_layers": 10_000,
-    "num_attention_heads": 100_000,
-    "hidden_size": 10**7,
-    "vocab_size": 10**8,
-}
 
 
 def check_folder(folder: Path, named: str | None = None) -> PretrainedConfig:
@@ -55,19 +47,7 @@ def check_folder(folder: Path, named: str | None = None) -> PretrainedConfig:
     if not (folder / "config.json").is_file():
         raise UserError(f"{named} holds no config.json: name a model's folder")
     with only(folder, files) as view:
-        try:
-            config = AutoConfig.from_pretrained(
-                view, local_files_only=True, trust_remote_code=False
-            )
-        except Exception as error:  # nonsense in it raises any kind
-            raise UserError(f"{named} is not supported: {reason(error, view, folder)}") from None
-    architectures = ", ".join(map(str, config.architectures or []))
-    if type(config) not in AutoModelForCausalLM._model_mapping or not re.search(
-        CAUSAL, architectures or CAUSAL
-    ):
-        raise UserError(f"{named} is a {architectures or config.model_type}, not a causal LM")
-    check_numbers(config, named)
-    return config
+        return read_config(view, folder, named)
 
 
 @contextmanager
@@ -82,36 +62,6 @@ def only(folder: Path, weights: list[Path]) -> Iterator[Path]:
         for file in {*files, *weights}:
             (Path(view) / file.name).symlink_to(file.absolute())
         yield Path(view)
-
-
-def reason(error: Exception, view: Path, folder: Path) -> str:
-    """Why a model cannot be read, in one line, and where to look."""
-    line = first_line(error).replace(str(view), str(folder)) or type(error).__name__
-    return f"{line} (config.json or weights are damaged: fetch or copy the folder again)"
-
-
-def check_numbers(config: PretrainedConfig, named: str) -> None:
-    """Raise UserError where config.json asks for what no model has, or transformers cannot."""
-    text = config.get_text_config()
-    for name, most in MOST.items():
-        value = getattr(text, name, 1)
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-            raise UserError(
-                f"{named}: config.json has {name} = {value!r}: a whole number from 1 to {most:,} "
-                "is needed (fetch or copy the folder again)"
-            )
-    end = getattr(text, "eos_token_id", None)
-    ids = end if isinstance(end, list) else [] if end is None else [end]
-    if not all(isinstance(value, int) and not isinstance(value, bool) for value in ids):
-        raise UserError(
-            f"{named}: config.json has eos_token_id = {end!r}: a token id, a list of them, or null "
-            "is needed"
-        )
-    if "/" in str(getattr(config, "_attn_implementation", "")):
-        raise UserError(
-            f"{named}: config.json asks for the attention kernel {config._attn_implementation}, "
-            "which is code of the hub: take attn_implementation out of it"
-        )
 
 
 class Loaded(NamedTuple):
@@ -142,7 +92,7 @@ def read_folder(
     Raises:
         UserError: see `check_folder`; or its weights are damaged or do not fit on the device.
     """
-    check_folder(folder, named)
+    config = check_folder(folder, named)
     require_accelerate(device_map)
     key = "model.hub" if named and named.startswith("model.hub") else "model"
     named = named or f"model.path: '{folder}'"
@@ -150,6 +100,7 @@ def read_folder(
         try:
             model, loaded = AutoModelForCausalLM.from_pretrained(
                 view,
+                config=config,
                 output_loading_info=True,
                 dtype=getattr(torch, dtype),
                 device_map="auto" if device_map == "auto" else None,

@@ -5,14 +5,13 @@ from typing import NamedTuple
 
 import torch
 from transformers import (
-    AutoConfig,
     AutoModelForCausalLM,
     GPTNeoXConfig,
     PretrainedConfig,
     PreTrainedModel,
 )
 
-from guess_or_recall.errors import UserError, first_line
+from guess_or_recall.model.config import read_config
 from guess_or_recall.model.hub import snapshot
 from guess_or_recall.model.layers import attention_layers
 from guess_or_recall.settings.params import Params
@@ -44,10 +43,7 @@ def config_of(params: Params) -> PretrainedConfig:
     hub, folder = params.model.hub, Path(params.model.path)
     if params.model.source == "hub":
         folder = snapshot(hub.name, hub.revision, ["config.json"])
-    try:
-        return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (ValueError, OSError) as error:
-        raise UserError(f"model: '{folder}' is not supported: {first_line(error)}") from None
+    return read_config(folder, folder, f"model: '{folder}'")
 
 
 def dtype_of(params: Params) -> str:
@@ -57,10 +53,10 @@ def dtype_of(params: Params) -> str:
 
 def shape_of(config: PretrainedConfig) -> Shape:
     """Layers, heads and parameters; no memory is taken."""
+    layers = attention_layers(config, "model")
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)
     text = config.get_text_config()
-    layers = attention_layers(config, "model")
     return Shape(len(layers), text.num_attention_heads, model.num_parameters())
 
 
