@@ -15,7 +15,7 @@ test: setup
 	ruff check
 	ruff format --check
 	basedpyright
-	pytest -n 2
+	pytest -n 3   # while one of the three waits for SLURM, two are at work
 
 # torch is not in the lock. Its builds for CPUs and for each CUDA have one version and many hashes,
 # and which of them fits is known to the machine (to its pip configuration) alone. What torch needs

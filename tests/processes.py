@@ -5,6 +5,7 @@ process as any other, with a number, signals and an exit status of its own; the 
 imported in it, from the folder whose program it runs.
 """
 
+import atexit
 import multiprocessing
 import os
 import runpy
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Mapping
+from functools import cache
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import NamedTuple
@@ -62,9 +64,17 @@ class Started(NamedTuple):
         return self.process.exitcode
 
 
+@cache
+def outputs() -> Path:
+    """Folder of what all processes print, which is removed at the end."""
+    folder = tempfile.TemporaryDirectory(prefix="processes-")
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
+
+
 def start(folder: Path, arguments: tuple[str, ...], environment: Mapping[str, str]) -> Started:
-    """Start what `python ARGUMENTS` would be in a folder: a file, or -c and the code."""
-    place = Path(tempfile.mkdtemp(prefix="process-"))
+    """Start what `python ARGUMENTS` would be in a folder: a file, -c code, or -m module."""
+    place = Path(tempfile.mkdtemp(dir=outputs()))
     printed = place / "output", place / "errors"
     for path in printed:
         path.touch()
@@ -113,6 +123,10 @@ def program(arguments: tuple[str, ...]) -> int:
             sys.argv = ["-c", *arguments[2:]]
             sys.path.insert(0, "")
             exec(compile(arguments[1], "<string>", "exec"), {"__name__": "__main__"})
+        elif arguments[0] == "-m":
+            sys.argv = list(arguments[1:])
+            sys.path.insert(0, "")
+            runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
         else:
             sys.argv = list(arguments)
             sys.path.insert(0, str(Path(arguments[0]).resolve().parent))

@@ -18,7 +18,7 @@ from safetensors.numpy import load_file
 from transformers import OlmoHybridConfig, OlmoHybridForCausalLM
 
 from guess_or_recall.io import paths
-from guess_or_recall.io.files import read_json, write_json
+from guess_or_recall.io.files import read_json, seal, write_json
 from guess_or_recall.io.tables import token_column, token_matrix, write_table
 from guess_or_recall.localization.delta_profiles import layers_of_delta_profiles
 from guess_or_recall.model.scoring import score
@@ -93,6 +93,7 @@ def drawn(workspace, monkeypatch):
     run_stages(workspace, "localize", "ablate")
     metrics = paths.metrics_of("evaluate")  # of CNNs that have learnt nothing
     write_json(metrics, read_json(metrics) | {"above_chance": True})
+    seal(paths.EVALUATE)
     run_stages(workspace, "figures")
     return pictures
 
