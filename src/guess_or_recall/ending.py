@@ -9,6 +9,16 @@ from guess_or_recall.errors import UserError, first_line
 from guess_or_recall.io.site_cache import fault_of_site_cache
 
 CUDA_OUT_OF_MEMORY = 2  # its number among the errors of CUDA
+MACHINE = {  # errors of the system that no code can prevent, and what mends them
+    errno.ENOSPC: "disk full: free some",
+    errno.EDQUOT: "your quota of the disk is used up: free some, or work on another one",
+    errno.EACCES: "mend its rights (ls -l), or take another place",
+    errno.EPERM: "mend its rights (ls -l), or take another place",
+    errno.EROFS: "its file system cannot be written to: work in a copy on another one",
+    errno.EIO: "the disk or the network fails: run it again, or work on another one",
+    errno.ESTALE: "the network's file system has lost it: run it again",
+    errno.EMFILE: "too many files are open: `ulimit -n 4096`, then run it again",
+}
 SMALLER = "free some, take a smaller batch in params.yaml, or a larger machine"
 
 
@@ -47,8 +57,11 @@ def of_the_machine(error: Exception) -> str:
     """What to do about an error that is the machine's; nothing about others."""
     if fault := fault_of_site_cache(str(error)):
         return fault
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return f"disk full ({error}); free some"
+    if isinstance(error, OSError) and error.errno in MACHINE:
+        return f"{first_line(error)}: {MACHINE[error.errno]}"
+    dvc = sys.modules.get("dvc.exceptions")  # likewise: a damaged .dvc/config, say
+    if dvc and isinstance(error, dvc.DvcException):
+        return f"DVC says: {first_line(error)}"
     return f"{first_line(error) or 'out of memory'}: {SMALLER}" if is_out_of_memory(error) else ""
 
 

@@ -63,6 +63,12 @@ def test_the_rule_is_the_tokenizers_own(template, config, bos, puts, tmp_path):
     assert bos_tokens(folder, tmp_path / "none", bos, 400) == ([259] if puts else [])
 
 
+def test_a_rule_without_its_token_is_said(tmp_path, capsys):
+    tokenizer_in(tmp_path, add_bos_token=True, bos_token="<none of it>")
+    assert bos_tokens(tmp_path, tmp_path, "auto", 400) == []
+    assert "but no bos_token that tokenizer.json knows: the mod" in capsys.readouterr().err
+
+
 def test_merges_that_a_file_leaves_out_at_random_change_nothing(tmp_path):
     """The dropout of BPE: else the right tokenizer is refused, or its front not recognized."""
     path = tokenizer_in(tmp_path / "tokenizer", template=True) / "tokenizer.json"

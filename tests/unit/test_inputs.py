@@ -42,6 +42,14 @@ def test_files_that_git_has(repository):
     assert said("mixed") == said("mixed/a.txt") == said("./mixed/") == ""
 
 
+def test_names_that_are_no_utf8(repository):
+    name = os.fsdecode(b"corpus/\xe9.txt")
+    Path(name).write_text("text")
+    assert "not in git (corpus/" in said("corpus")
+    git("add", "-f", "corpus")
+    assert name in index() and said("corpus") == said(name) == ""
+
+
 @pytest.mark.parametrize("ignored", ["", "corpus/", "*.txt"])
 def test_a_folder_that_nobody_tracks(repository, ignored):
     Path(".gitignore").write_text(ignored + "\n")

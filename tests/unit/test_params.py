@@ -116,6 +116,11 @@ def test_a_revision_may_look_like_a_number(revision):
     assert parse_params(text, "params.yaml").model.hub.revision == revision
 
 
+def test_an_encoding_may_look_like_a_number():
+    text = yaml_of(sequences__files__encoding="NAME").replace("NAME", "437")
+    assert parse_params(text, "params.yaml").sequences.files.encoding == "437"
+
+
 def test_a_revision_that_is_a_truth_value_needs_quotes():
     with pytest.raises(UserError, match=r"hub\.revision = True: give a text: put it into quotes"):
         params(model__hub__revision=True)

@@ -1,12 +1,14 @@
 """The command line: how stages that cannot go on end."""
 
 import errno
+import os
 import re
 import signal
 import sys
 
 import pytest
 import torch
+from dvc.exceptions import NotDvcRepoError
 
 import run
 from guess_or_recall import ending
@@ -39,22 +41,34 @@ def test_a_user_s_mistake_is_one_line(monkeypatch, capsys):
     assert capsys.readouterr() == ("", "error in features: rho = 2: give less\n")
 
 
-def test_a_full_disk_is_one_line(monkeypatch, capsys):
-    def fills():
-        raise OSError(errno.ENOSPC, "No space left on device", "data/x")
-
-    assert ends(monkeypatch, fills) == 1
+@pytest.mark.parametrize(
+    ("number", "way_out"),
+    [
+        (errno.ENOSPC, "disk full: free some"),
+        (errno.EDQUOT, "your quota of the disk is used up: free some, or work on another one"),
+        (errno.EACCES, "mend its rights (ls -l), or take another place"),
+        (errno.EROFS, "its file system cannot be written to: work in a copy on another one"),
+        (errno.EIO, "the disk or the network fails: run it again, or work on another one"),
+        (errno.EMFILE, "too many files are open: `ulimit -n 4096`, then run it again"),
+    ],
+)
+def test_an_error_of_the_machine_is_one_line(monkeypatch, capsys, number, way_out):
+    error = OSError(number, os.strerror(number), "data/x")
+    assert ends(monkeypatch, fails(error)) == 1
     said = capsys.readouterr().err
-    assert said.startswith("error in features: disk full (") and said.endswith("; free some\n")
-    assert said.count("\n") == 1
+    assert said == f"error in features: {error}: {way_out}\n"
+    assert "data/x" in said
 
 
 def test_other_errors_of_the_system_keep_their_traceback(monkeypatch):
-    def refused():
-        raise PermissionError(errno.EACCES, "no")
+    with pytest.raises(FileNotFoundError):
+        ends(monkeypatch, fails(FileNotFoundError(errno.ENOENT, "no")))
 
-    with pytest.raises(PermissionError):
-        ends(monkeypatch, refused)
+
+def test_what_dvc_refuses_is_one_line(monkeypatch, capsys):
+    assert ends(monkeypatch, fails(NotDvcRepoError("you are not inside of a DVC repository"))) == 1
+    said = capsys.readouterr().err
+    assert said == "error in features: DVC says: you are not inside of a DVC repository\n"
 
 
 def fails(error):

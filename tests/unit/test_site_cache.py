@@ -45,6 +45,9 @@ def test_where_the_folder_is(workspace, monkeypatch):
     assert str(site_cache.site_cache()) == "/var/tmp/dvc"
     (workspace / ".dvc/config.local").write_text("[core]\n    site_cache_dir = /fast\n")
     assert str(site_cache.site_cache()) == "/fast"
+    for damage in ("site_cache_dir", "[core", "\xff"):
+        (workspace / ".dvc/config.local").write_bytes(damage.encode("latin-1"))
+        assert fault_of_site_cache("ERROR: another") == ""  # DVC names the file
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", "/faster")
     assert str(site_cache.site_cache()) == "/faster"
 

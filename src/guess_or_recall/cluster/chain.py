@@ -17,7 +17,7 @@ from pathlib import Path
 from guess_or_recall.cluster.settings import Settings
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import atomic, read_json, write_json
-from guess_or_recall.io.scratch import scratch_root
+from guess_or_recall.io.scratch import scratch_root, unusable
 from guess_or_recall.settings.names import LONGEST_FILE, name_of_files
 from guess_or_recall.sweep.declare import Setting
 from guess_or_recall.sweep.overrides import override
@@ -102,7 +102,15 @@ def write_chain(chain: Chain, variants: Iterable[Setting] = ()) -> None:
 def recorded_chains() -> list[Chain]:
     """All chains of this repository, the one that was submitted last at the end."""
     records = sorted(root().glob("*/chain.json"), key=lambda path: path.stat().st_mtime)
-    return [Chain(**read_json(path)) for path in records]
+    return [read_chain(path) for path in records]
+
+
+def read_chain(path: Path) -> Chain:
+    """Read a chain's record; UserError where it is damaged, or of another version."""
+    try:
+        return Chain(**read_json(path))
+    except (TypeError, UserError) as error:
+        raise unusable(path.parent, error) from None
 
 
 def latest(name: str | None = None) -> Chain:

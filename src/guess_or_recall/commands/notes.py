@@ -8,7 +8,7 @@ they run; this command reads it from data/ and metrics/, also where DVC had a st
 import sys
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.report.notes import NOTES
+from guess_or_recall.report.notes import NOTES, notes_of
 
 
 def main() -> None:
@@ -17,11 +17,11 @@ def main() -> None:
     Raises:
         UserError: a file is damaged, or nothing was run yet.
     """
-    for path, lines in NOTES.items():
+    for path in NOTES:
         if not path.exists():
             print(f"({path} is not here: no notes on it)", file=sys.stderr)
             continue
-        for line in lines(path):
+        for line in notes_of(path):
             print(line)
     if not any(path.exists() for path in NOTES):
         raise UserError("nothing was run here: `make repro`, or `dvc pull` (docs/sharing.md)")

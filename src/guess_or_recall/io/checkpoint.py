@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from guess_or_recall.io.files import atomic
+from guess_or_recall.io.scratch import unusable
 
 
 def save_checkpoint(
@@ -23,7 +25,21 @@ def save_checkpoint(
 def load_checkpoint(
     path: Path, module: torch.nn.Module, optimizer: torch.optim.Optimizer
 ) -> dict[str, torch.Tensor]:
-    """Restore what `save_checkpoint` wrote into `module` and `optimizer`; return `extra`."""
+    """Restore what `save_checkpoint` wrote into `module` and `optimizer`; return `extra`.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    try:
+        return restore(path, module, optimizer)
+    except (SafetensorError, RuntimeError, ValueError, KeyError) as error:
+        raise unusable(path, error) from None
+
+
+def restore(
+    path: Path, module: torch.nn.Module, optimizer: torch.optim.Optimizer
+) -> dict[str, torch.Tensor]:
+    """Restore a state; some error of the libraries where the file is damaged."""
     parts: dict[str, dict] = {"module": {}, "optimizer": {}, "extra": {}}
     for name, value in load_file(path).items():
         kind, key = name.split("/", 1)

@@ -87,7 +87,7 @@ def damaged(path: Path, what: str) -> UserError:
         (place for place in (path, *path.parents) if place.parent.name == DATA.name), None
     )
     if folder is None:
-        committed = path.parent.name == METRICS.name
+        committed = path.parent.name in (METRICS.name, "published")
         way_out = (
             f"`git checkout {path} && dvc checkout` brings it back"
             if committed

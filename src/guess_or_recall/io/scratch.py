@@ -5,6 +5,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from guess_or_recall.errors import UserError
+from guess_or_recall.errors import UserError, first_line
 from guess_or_recall.io.files import content_hash
 from guess_or_recall.settings.yaml import read_yaml
 
@@ -84,6 +85,14 @@ def scratch(
         yield folder
         if not keep and not shared:
             shutil.rmtree(folder)
+
+
+def unusable(path: Path, error: Exception) -> UserError:
+    """The error for finished work of an earlier run that cannot be read."""
+    return UserError(
+        f"{path} is damaged ({first_line(error)}): it is work of an earlier run: remove it "
+        f"(`rm -r {shlex.quote(str(path))}`), and it is made again"
+    )
 
 
 @contextmanager

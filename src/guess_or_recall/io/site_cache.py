@@ -8,6 +8,7 @@ import configparser
 import os
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 PLACE = "/var/tmp/dvc"
@@ -22,7 +23,8 @@ FAULTS = (  # as the database says that lies there
 def site_cache() -> Path:
     """The folder, as DVC chooses it."""
     config = configparser.ConfigParser(interpolation=None, strict=False)
-    config.read([".dvc/config", ".dvc/config.local"])
+    with suppress(configparser.Error, UnicodeDecodeError):  # which DVC names itself
+        config.read([".dvc/config", ".dvc/config.local"])
     configured = config.get("core", "site_cache_dir", fallback=PLACE)
     return Path(os.environ.get("DVC_SITE_CACHE_DIR") or configured)
 

@@ -59,6 +59,11 @@ def rule_of(folder: Path) -> list[int]:
     `add_bos_token: true`, its BOS token.
     """
     by_template, declared = template_front(folder), config_of(folder).get("add_bos_token")
+    if declared is True and not by_template and not bos_token(folder):
+        say_once(
+            f"note: {folder}: tokenizer_config.json has add_bos_token = true, but no bos_token "
+            "that tokenizer.json knows: the model is measured without one"
+        )
     if isinstance(declared, bool) and declared != bool(by_template) and bos_token(folder):
         say_once(
             f"note: {folder}: tokenizer_config.json has add_bos_token = {str(declared).lower()}, "

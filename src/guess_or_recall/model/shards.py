@@ -11,6 +11,7 @@ from tqdm import tqdm
 from transformers import PreTrainedModel
 
 from guess_or_recall.io import schemas
+from guess_or_recall.io.scratch import unusable
 from guess_or_recall.io.tables import token_column, write_table
 from guess_or_recall.model.batches import sequences_at_once, worth_compiling
 from guess_or_recall.model.interface import attention_modules, blocks_of, compiled
@@ -31,7 +32,7 @@ def score_in_shards(
     A shard bears the numbers of its rows, so that none of another size is taken for it.
 
     Raises:
-        UserError: see `score`.
+        UserError: see `score`; or a finished shard is damaged.
     """
     check_vocabulary(tokens, model.config.get_text_config().vocab_size)
     batches, decoded = batches_of(model, settings), settings.decode == "all"
@@ -43,7 +44,15 @@ def score_in_shards(
             if not path.exists():
                 scores = score(model, tokens[rows], prefix, *batches, decoded)
                 write_table(path, score_table(sequence_id[rows], scores, decoded))
-    return pa.concat_tables(pq.read_table(path) for path in paths)
+    return pa.concat_tables(map(read_shard, paths))
+
+
+def read_shard(path: Path) -> pa.Table:
+    """Read a finished shard; UserError where it is damaged."""
+    try:
+        return pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise unusable(path, error) from None
 
 
 def batches_of(model: PreTrainedModel, settings: Score) -> tuple[int, int]:

@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from guess_or_recall import remarks
+from guess_or_recall.errors import UserError, first_line
 from guess_or_recall.io import paths
+from guess_or_recall.io.checksums import damaged
 from guess_or_recall.io.files import read_json
 from guess_or_recall.io.schemas import VARIANTS
 from guess_or_recall.io.tables import read_csv
@@ -38,6 +40,17 @@ def on_label(path: Path) -> Iterable[str]:
     """The sample."""
     samples = read_params().samples
     return remarks.of_label(read_json(path, "shortage", "sampled"), samples.train, samples.eval)
+
+
+def notes_of(path: Path) -> list[str]:
+    """The notes that a file of `NOTES` tells; UserError where its values make no sense."""
+    try:
+        return list(NOTES[path](path))
+    except UserError:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError, StopIteration) as error:
+        said = f"{type(error).__name__}: {first_line(error)}"
+        raise damaged(path, f"its values are none of its stage ({said})") from None
 
 
 NOTES: dict[Path, Callable[[Path], Iterable[str]]] = {  # in the order of the stages

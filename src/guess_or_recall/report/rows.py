@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from guess_or_recall.io.tables import read_csv
 from guess_or_recall.statistics.f1 import normalised, scores
 from guess_or_recall.statistics.repeats import t_interval
 from guess_or_recall.sweep.declare import SEED
@@ -106,12 +107,14 @@ def read_published(folder: Path = Path("published")) -> pd.DataFrame:
 
     Source: arXiv 2508.02573, its benchmark and ρ study (published/README.md).
     """
-    benchmark = pd.read_csv(folder / "benchmark.csv").rename(
+    benchmark = read_csv(folder / "benchmark.csv", ["model_size", "duplicates_threshold"]).rename(
         columns={"model_size": "model", "duplicates_threshold": "delta"}
     )
     at_half = benchmark["taxonomy"].str.contains("guess")
     benchmark["rho_l"] = benchmark["rho_3"] = np.where(at_half, 0.5, np.nan)
-    rho = pd.read_csv(folder / "rho.csv").assign(taxonomy="guess", model="all", delta=np.nan)
+    rho = read_csv(folder / "rho.csv", ["rho", "rouge_l", "rouge_3"]).assign(
+        taxonomy="guess", model="all", delta=np.nan
+    )
     for key, used in (("rho_l", "rouge_l"), ("rho_3", "rouge_3")):
         rho[key] = rho["rho"].where(rho[used])
     kept = ["model", "taxonomy", "delta", "rho_l", "rho_3", "min_f1", "mean_f1"]

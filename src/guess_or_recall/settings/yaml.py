@@ -30,7 +30,7 @@ AMBIGUOUS = re.compile(  # numbers and dates to ruamel.yaml, text to YAML 1.2
 
 TEXTS = {  # keys that hold text, or lists of text, whatever it looks like
     *("profile", "taxonomy", "taxonomies", "others", "flow_from", "packages"),
-    *("path", "name", "revision", "text"),
+    *("path", "name", "revision", "text", "encoding"),
 }
 NAMING = {"taxonomies", "nodes", "planted", "studied"}  # keys below which a user's names stand
 STR, INT, FLOAT, MERGE = (f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "merge"))

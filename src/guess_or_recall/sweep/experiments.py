@@ -40,7 +40,9 @@ def dvc(*arguments: str) -> str:
 def output_of(*command: str) -> str:
     """Output of a command that must succeed; else UserError with the last line that it says."""
     while True:
-        ran = subprocess.run(command, env=variables(), capture_output=True, text=True)
+        ran = subprocess.run(
+            command, env=variables(), capture_output=True, text=True, errors="surrogateescape"
+        )
         if not ran.returncode:
             return ran.stdout
         if not (holder := blocked_by(ran.stderr)):

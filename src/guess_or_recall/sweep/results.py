@@ -9,15 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 from jaxtyping import Int
 
-from guess_or_recall.errors import UserError
+from guess_or_recall.errors import UserError, first_line
 from guess_or_recall.io import paths, schemas
 from guess_or_recall.settings.profiles import leaves
 from guess_or_recall.settings.yaml import parse_yaml
 from guess_or_recall.statistics.compare import Votes
 from guess_or_recall.sweep.declare import SEED, VARIANT, Setting
+
+MEASURED = ("min_f1", "min_f1_low", "min_f1_high", "eval_loss")  # of metrics/evaluate.json
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,33 @@ def read_result(setting: Setting, read: Callable[[str], bytes]) -> Result:
     """Read a result from the files of an experiment; `read` gives their bytes.
 
     Its model is called by the prefix of its name, or by the folder that it lies in.
+
+    Raises:
+        UserError: a file is missing or damaged, or was made by other code than this.
     """
-    params = leaves(parse_yaml(read("params.yaml").decode(), "params.yaml"))
-    evaluate = json.loads(read(str(paths.metrics_of("evaluate"))))
+    try:
+        return parsed(setting, read)
+    except UserError:
+        raise
+    except OSError as error:
+        raise UserError(
+            f"the results of {setting.name} are not here ({first_line(error)}): fetch them "
+            "(docs/sharing.md), or run the sweep again"
+        ) from None
+    except (pa.ArrowException, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"the results of {setting.name} cannot be read ({type(error).__name__}: "
+            f"{first_line(error)}): they are damaged, or other code has made them: remove them "
+            f"(`dvc exp remove {setting.name}`, or its folder), and run the sweep again"
+        ) from None
+
+
+def parsed(setting: Setting, read: Callable[[str], bytes]) -> Result:
+    """Read a result; some error of the libraries where a file is damaged."""
+    params = leaves(parse_yaml(read("params.yaml").decode(), f"params.yaml of {setting.name}"))
+    evaluate = parsed_json(read(str(paths.metrics_of("evaluate"))), *MEASURED)
     table = pd.read_csv(io.BytesIO(read(str(paths.CONFUSION))), dtype=str, keep_default_na=False)
-    label = json.loads(read(str(paths.metrics_of("label"))))
+    label = parsed_json(read(str(paths.metrics_of("label"))), "corpus", "sampled", "shortage")
     classes = list(label["corpus"])
     cells = table[table["epoch"] == "all"].set_index(["actual", "predicted"])["count"].astype(int)
     confusion = np.array([[cells[actual, guess] for guess in classes] for actual in classes])
@@ -70,6 +95,12 @@ def read_result(setting: Setting, read: Callable[[str], bytes]) -> Result:
         classes,
         Votes(votes["sequence_id"].to_numpy(), votes["label"].to_numpy(), counts),
     )
+
+
+def parsed_json(content: bytes, *keys: str) -> dict:
+    """An object of JSON; KeyError where it lacks a key."""
+    entries = json.loads(content)
+    return dict(entries) | {key: entries[key] for key in keys}
 
 
 def model_name(params: dict) -> str:
