@@ -5,7 +5,7 @@ BIN := $(CURDIR)/.venv/bin
 UV := $(BIN)/uv --quiet --no-config --system-certs pip
 export PATH := $(BIN):$(PATH)
 
-.PHONY: repro test setup lock
+.PHONY: repro test types suite setup lock
 repro: setup
 	python -m guess_or_recall.io.site_cache
 	dvc repro
@@ -14,7 +14,12 @@ repro: setup
 test: setup
 	ruff check
 	ruff format --check
+	$(MAKE) --no-print-directory --jobs 2 types suite
+
+types:
 	basedpyright
+
+suite:
 	pytest -n 3   # while one of the three waits for SLURM, two are at work
 
 # torch is not in the lock. Its builds for CPUs and for each CUDA have one version and many hashes,
