@@ -36,6 +36,8 @@ def opened(path: Path, way_out: str = WAY_OUT) -> Iterator[h5py.File]:
     """Open an HDF5 file to read it; what HDF5 cannot read in the block is a UserError."""
     if not path.exists():
         raise UserError(f"{path} is missing: {way_out}")
+    if path.is_dir():
+        raise UserError(f"{path} is a folder, not a file of HDF5: {way_out}")
     try:
         with h5py.File(path, "r") as file:
             yield file

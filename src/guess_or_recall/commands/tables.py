@@ -57,7 +57,8 @@ def main(
         variants = [results[variant.name] for variant in sweep if variant.name in results]
         holes = [variant.name for variant in sweep if variant.name not in results]
         if not variants:
-            raise UserError(f"no result of sweep {name}: run `gor sweep {name}`")
+            place = f" --folder {folder}" if folder else ""
+            raise UserError(f"no result of sweep {name}: run `gor sweep {name}{place}`")
         write_sweep(name, variants, holes, published, out)
 
 

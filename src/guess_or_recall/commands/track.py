@@ -5,6 +5,7 @@ run of the same training is replaced. WANDB_RUN_GROUP groups runs; `train.wandb`
 whether they are offline or online.
 """
 
+from guess_or_recall.errors import UserError
 from guess_or_recall.settings.params import read_params
 from guess_or_recall.tracking.runs import report_again
 
@@ -13,6 +14,9 @@ def main() -> None:
     """Report the current variant.
 
     Raises:
-        UserError: it was not trained.
+        UserError: it was not trained, or wandb is disabled.
     """
-    report_again(read_params())
+    params = read_params()
+    if params.train.wandb == "disabled":
+        raise UserError("train.wandb = disabled: set it to offline or online to report the curves")
+    report_again(params)

@@ -27,6 +27,8 @@ def names() -> list[str]:
 
 def render(name: str) -> str:
     """Text of params.yaml under a profile: the default with the profile's settings laid over it."""
+    if not names():
+        raise UserError(f"{FOLDER}/ holds no profiles: run from the repository's root")
     for needed in (name, DEFAULT):
         if needed not in names():
             raise UserError(f"unknown profile '{needed}': there are {', '.join(names())}")

@@ -166,7 +166,8 @@ def last_line(output: str) -> str:
     if fault := fault_of_site_cache(output):
         return fault
     lines = [line for line in output.splitlines() if line.strip() and SUPPORT not in line]
-    return lines[-1].strip() if lines else "no output"
+    of_git = [line for line in lines if line.startswith("fatal: ")]  # advice stands behind it
+    return [*of_git, *lines[-1:], "no output"][0].strip()
 
 
 @contextmanager
