@@ -61,7 +61,8 @@ def of_the_machine(error: Exception) -> str:
         return f"{first_line(error)}: {MACHINE[error.errno]}"
     dvc = sys.modules.get("dvc.exceptions")  # likewise: a damaged .dvc/config, say
     if dvc and isinstance(error, dvc.DvcException):
-        return f"DVC says: {first_line(error)}"
+        named = " (.dvc/config, .dvc/config.local)" if "config file" in str(error) else ""
+        return f"DVC says: {first_line(error)}{named}"
     return f"{first_line(error) or 'out of memory'}: {SMALLER}" if is_out_of_memory(error) else ""
 
 

@@ -93,3 +93,11 @@ def test_a_pad_token_outside_the_vocabulary_changes_nothing(change, pad):
         model = load_folder(change(pad_token_id=pad))
         assert torch.equal(model(TOKENS).logits, expected)
     assert planned(change()).layers == 2
+
+
+def test_a_config_of_a_far_larger_model_takes_no_memory(change):
+    """As one that lacks its sizes: those of Llama 7B are then assumed."""
+    folder = change()
+    (folder / "config.json").write_text('{"model_type": "llama"}')
+    with pytest.raises(UserError, match=r"a model of 6,738,415,616 parameters, its weights have"):
+        load_folder(folder)

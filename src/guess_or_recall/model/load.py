@@ -26,6 +26,8 @@ from guess_or_recall.model.weights import (
 )
 from guess_or_recall.remarks import NO_PLACE, name_of
 
+PACKED = 4  # parameters that a byte holds at the most
+
 
 def check_folder(folder: Path, named: str | None = None) -> PretrainedConfig:
     """Read the configuration of the model in a folder.
@@ -96,7 +98,9 @@ def read_folder(
     require_accelerate(device_map)
     key = "model.hub" if named and named.startswith("model.hub") else "model"
     named = named or f"model.path: '{folder}'"
-    with only(folder, weight_files(folder, named)) as view:
+    files = weight_files(folder, named)
+    require_size(config, files, named)
+    with only(folder, files) as view:
         try:
             model, loaded = AutoModelForCausalLM.from_pretrained(
                 view,
@@ -118,6 +122,21 @@ def read_folder(
         except Exception as error:  # damaged files raise any kind
             raise UserError(f"{named} cannot be read: {reason(error, view, folder)}") from None
     return Loaded(model.eval(), unused_weights(loaded, named))
+
+
+def require_size(config: PretrainedConfig, files: list[Path], named: str) -> None:
+    """Raise UserError where config.json asks for far more than the weights hold, of memory too."""
+    try:
+        with torch.device("meta"):
+            parameters = AutoModelForCausalLM.from_config(config).num_parameters()
+    except Exception:  # of any kind: whoever loads the model says it
+        return
+    held = sum(file.stat().st_size for file in files)
+    if parameters > PACKED * held:
+        raise UserError(
+            f"{named}: config.json describes a model of {parameters:,} parameters, its weights "
+            f"have {held:,} bytes: take both from one place"
+        )
 
 
 def unused_weights(loaded: dict, named: str) -> list[str]:
