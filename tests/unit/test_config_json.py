@@ -79,6 +79,12 @@ def test_what_is_no_configuration_is_named(change, content):
             read(folder)
 
 
+def test_a_plan_without_a_model(change):
+    for place in (change() / "gone", change() / "config.json"):
+        with pytest.raises(UserError, match=r"holds no config.json: name a model's folder"):
+            planned(place)
+
+
 def test_what_is_not_installed_is_no_damage(change):
     folder = change(attn_implementation="flash_attention_2")
     with pytest.raises(UserError, match=r"install it, or take what asks for it out of config.json"):

@@ -29,6 +29,8 @@ def read_config(place: Path, folder: Path, named: str) -> PretrainedConfig:
     Raises:
         UserError: it cannot be that of a causal language model.
     """
+    if not (place / "config.json").is_file():
+        raise UserError(f"{named} holds no config.json: name a model's folder")
     try:
         config = AutoConfig.from_pretrained(place, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # nonsense in it raises any kind
