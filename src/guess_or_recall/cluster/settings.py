@@ -76,10 +76,8 @@ def seconds(time: str) -> int:
     """A time as SLURM reads it: minutes, M:S, H:M:S, D-H, D-H:M or D-H:M:S."""
     days, dash, rest = time.rpartition("-")
     parts = [int(part) for part in rest.split(":")]
-    if dash or len(parts) == 3:
-        hours, minutes, rest_ = [*parts, 0, 0][:3]
-    else:
-        hours, (minutes, rest_) = 0, [*parts, 0][:2]
+    of_minutes = not dash and len(parts) < 3
+    hours, minutes, rest_ = [*([0] if of_minutes else []), *parts, 0, 0][:3]
     return 60 * (60 * (24 * int(days or 0) + hours) + minutes) + rest_
 
 

@@ -12,6 +12,7 @@ from pathlib import Path, PurePath
 from guess_or_recall.errors import UserError
 from guess_or_recall.io.paths import DATA
 from guess_or_recall.io.scratch import declared_stages
+from guess_or_recall.settings.profiles import leaves
 from guess_or_recall.settings.section import PARAMS
 from guess_or_recall.settings.yaml import read_yaml
 from guess_or_recall.sweep.experiments import git
@@ -32,20 +33,14 @@ def require_carried() -> None:
 def inputs(params: dict) -> dict[str, str]:
     """What the stages read and no stage makes: path -> the key of params.yaml that names it."""
     named: dict[str, str] = {}
+    values = leaves(params)
     for stage in declared_stages().values():
         for dependency in stage["deps"]:
             key = dependency[2:-1] if dependency.startswith("${") else ""
-            path = value_of(params, key) if key else dependency
+            path = str(values[key]) if key else dependency
             if key or PurePath(path).parts[0] != DATA.name:
                 named[path] = named.get(path) or key
     return named
-
-
-def value_of(params: dict, key: str) -> str:
-    """The value of a dotted key."""
-    for part in key.split("."):
-        params = params[part]
-    return str(params)
 
 
 def index() -> dict[str, str]:

@@ -3,11 +3,11 @@
 import math
 import shutil
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,8 @@ from guess_or_recall.taxonomy.candidates import Population, read_population
 from guess_or_recall.taxonomy.labelling import labelled
 from guess_or_recall.taxonomy.labels import read_labels
 from guess_or_recall.tracking.runs import report_again, reporting
+
+ReadPooled = Callable[[Int[np.ndarray, " n"], str], Float16[np.ndarray, "n layers packed"]]
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def run(todo: list[Setting], folder: Path | None) -> dict[str, str]:
         experiments.require_upstream()
     failures: dict[str, str] = {}
     jobs = drawn(todo, read_population(), failures)
-    read = Patterns(jobs)
+    read = reader(jobs)
     total = sum(job.work for job in jobs)
     with tqdm(total=total, unit="sample", unit_scale=True, desc="sweep") as bar:
         if folder:
@@ -107,7 +109,7 @@ def kept(name: str, failures: dict[str, str]) -> Iterator[None]:
         failures[name] = f"{said} (all of it: {log})"
 
 
-def record_all(jobs: list[Job], read: "Patterns", bar: tqdm, failures: dict[str, str]) -> None:
+def record_all(jobs: list[Job], read: ReadPooled, bar: tqdm, failures: dict[str, str]) -> None:
     """Train variants in this process, and have DVC take over each while the next one trains."""
     here = read_params()
     recording: dict[str, Future[str | None]] = {}
@@ -126,7 +128,7 @@ def record_all(jobs: list[Job], read: "Patterns", bar: tqdm, failures: dict[str,
                 failures[name] = reason
 
 
-def prepared(job: Job, read: "Patterns", here: Params) -> Path | None:
+def prepared(job: Job, read: ReadPooled, here: Params) -> Path | None:
     """Train a job for the stage to take over: the scratch folder of the result.
 
     DVC has that of the workspace's own variant, which is reported alone.
@@ -146,49 +148,35 @@ def take_over(setting: Setting, scratch: Path | None) -> str | None:
     return reason
 
 
-class Patterns:
-    """Attention of the sequences of some jobs: read once, where it fits half of the memory."""
-
-    def __init__(self, all_jobs: list[Job]):
-        """Choose the sequences; nothing is read yet."""
-        columns = [job.table["sequence_id"].to_numpy() for job in all_jobs]
-        self.ids = np.unique(np.concatenate([np.empty(0, np.int64), *columns]))
-        shape = read_json(PROVENANCE)
-        needed = 4 * len(self.ids) * shape["layers"] * shape["packed"]
-        self.shared = needed < psutil.virtual_memory().available / 2
-        self.kept: dict[str, Float16[np.ndarray, "n layers packed"]] = {}
-
-    def __call__(
-        self, sequence_ids: Int[np.ndarray, " n"], poolings: Sequence[str]
-    ) -> dict[str, np.ndarray]:
-        """Attention of a sample, of the poolings that the grid uses."""
-        return {pooling: self.read(pooling, sequence_ids) for pooling in poolings}
-
-    def read(
-        self, pooling: str, wanted: Int[np.ndarray, " n"]
-    ) -> Float16[np.ndarray, "n layers packed"]:
-        """Attention of some sequences."""
-        if not self.shared:
-            return read_pooled(ATTENTION, wanted, pooling)  # pyright: ignore
-        if pooling not in self.kept:
-            self.kept[pooling] = read_pooled(ATTENTION, self.ids, pooling)  # pyright: ignore
-        return self.kept[pooling][np.searchsorted(self.ids, wanted)]
+def reader(all_jobs: list[Job]) -> ReadPooled:
+    """What gives attention of the jobs' sequences, read once where it fits half of the memory."""
+    columns = [job.table["sequence_id"].to_numpy() for job in all_jobs]
+    ids = np.unique(np.concatenate([np.empty(0, np.int64), *columns]))
+    shape = read_json(PROVENANCE)
+    needed = 4 * len(ids) * shape["layers"] * shape["packed"]
+    if needed >= psutil.virtual_memory().available / 2:
+        return partial(read_pooled, ATTENTION)
+    whole = cache(partial(read_pooled, ATTENTION, ids))
+    return lambda wanted, pooling: whole(pooling)[np.searchsorted(ids, wanted)]
 
 
 @contextmanager
-def trained(job: Job, read: Patterns, folder: Path, keep: bool) -> Iterator[tuple[Path, Path]]:
+def trained(job: Job, read: ReadPooled, folder: Path, keep: bool) -> Iterator[tuple[Path, Path]]:
     """Train a job: the folder of the result, and the file of its labels."""
     labels_file = folder / job.setting.name / LABELS
     write_table(labels_file, job.table)
     params, labels = job.setting.params, read_labels(labels_file)
     training = result.Training(params.train, labels, result.origin(labels_file))
-    attention = partial(read, labels.sequence_ids, params.train.grid.pooling)
+
+    def attention() -> dict[str, Float16[np.ndarray, "n layers packed"]]:
+        return {name: read(labels.sequence_ids, name) for name in params.train.grid.pooling}
+
     report = partial(reporting, params, labels_file, job.setting.sweep)
     with result.trained(training, attention, report, keep=keep, quiet=True) as folder_of_result:
         yield folder_of_result, labels_file
 
 
-def finish(job: Job, read: Patterns, folder: Path) -> None:
+def finish(job: Job, read: ReadPooled, folder: Path) -> None:
     """Train and evaluate a job: its metrics lie below `folder`/NAME as an experiment has them."""
     root = folder / job.setting.name
     params = job.setting.params
