@@ -6,10 +6,10 @@ import subprocess
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from guess_or_recall.errors import UserError
-from guess_or_recall.settings.section import complaint
+from guess_or_recall.settings.section import checked
 from guess_or_recall.settings.yaml import read_utf8
 
 SETTINGS = Path("slurm/cluster.env")
@@ -95,7 +95,4 @@ def read_settings(path: Path = SETTINGS) -> Settings:
         said = said or f"the shell that reads it ends with status {ran.returncode}"
         raise UserError(f"{path}: {said} (a value with spaces needs quotes)")
     pairs = (entry.split("=", 1) for entry in ran.stdout.split("\0") if entry)
-    try:
-        return Settings.model_validate(dict(pairs))
-    except ValidationError as error:
-        raise UserError(f"{path}: " + "; ".join(map(complaint, error.errors()))) from None
+    return checked(Settings, dict(pairs), str(path))

@@ -37,7 +37,9 @@ def main(
         UserError: there is no chain, or SLURM does not answer.
     """
     asked = latest(chain)
-    seen = look(asked)
+    queued = queue().get(asked.name, {})
+    left_is_done = not underway(queued) and not experiments.stale(*experiments.UPSTREAM)
+    seen = tasks(asked, queued, set(experiments.existing(asked.commit)), left_is_done)
     console = plain_console(soft_wrap=True)
     console.print(overview(asked, seen))
     for line in listed(seen, STATES if everything else ("running", "failed")):
@@ -47,13 +49,6 @@ def main(
         console.print(f"variants: about {duration(left)} left")
     if any(task.state == "failed" for task in seen):
         console.print(f"what failed is submitted again by `{again(asked)}`")
-
-
-def look(chain: Chain) -> list[Task]:
-    """Every task of a chain, as it stands now."""
-    queued = queue().get(chain.name, {})
-    left_is_done = not underway(queued) and not experiments.stale(*experiments.UPSTREAM)
-    return tasks(chain, queued, set(experiments.existing(chain.commit)), left_is_done)
 
 
 def overview(chain: Chain, seen: list[Task]) -> Table:

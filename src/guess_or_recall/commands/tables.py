@@ -68,8 +68,7 @@ def read_results(settings: list[Setting], folder: Path | None, commit: str) -> d
     results = {}
     for setting in tqdm(settings, desc="read", unit="variant"):
         if folder and finished(folder, setting):
-            read = partial(read_below, folder / setting.name)
-            results[setting.name] = read_result(setting, read)
+            results[setting.name] = read_result(setting, partial(read_below, folder / setting.name))
         elif setting.name in there:
             with experiments.reading(there[setting.name]) as read:
                 results[setting.name] = read_result(setting, read)

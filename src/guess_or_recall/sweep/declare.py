@@ -137,8 +137,7 @@ def settle(changes: dict[str, Any], base: Mapping, prefix: str) -> Setting:
     """Make one variant: thresholds in one form, whatever way they were given."""
     params = changed(base, changes)
     variant = current_variant(params)
-    others = {key: value for key, value in changes.items() if key not in VARIANT}
-    others = typed(others, params)
+    others = typed({key: changes[key] for key in changes if key not in VARIANT}, params)
     canonical = {"taxonomy": params.taxonomy, **thresholds(variant.thresholds), **others}
     name = prefix + "-".join([variant.slug, *map(said, others.items())])
     name_of_files(name, LONGEST_FILE)
