@@ -59,7 +59,7 @@ def reason(error: Exception, *places: Path) -> str:
     lines = [line.strip() for line in str(error).strip().splitlines()] or [""]
     said = " ".join(lines[: 2 if lines[0].endswith(":") else 1])
     if places:
-        said = said.replace(*map(str, places))
+        said = said.replace(str(places[0]), str(places[1]))
     if isinstance(error, KeyError):
         said = f"{said} is nothing that transformers knows"
     way_out = WITHOUT if isinstance(error, ImportError) else AGAIN
