@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -131,8 +131,8 @@ def restore(kept: Path) -> None:
         shutil.copytree(kept / part, part)
 
 
-def fuzz(files: int) -> Counter:
-    """Counts of what became of the readers of so many damaged files."""
+def fuzz(seeds: Iterable[int]) -> Counter:
+    """Counts of what became of the readers of a damaged file for each seed."""
     counts: Counter = Counter()
     with tempfile.TemporaryDirectory() as place, contextlib.chdir(place):
         make_study()
@@ -140,7 +140,7 @@ def fuzz(files: int) -> Counter:
         for part in PARTS:
             shutil.copytree(part, kept / part)
         names = [name for name in whole if name.startswith(("data/", "metrics/"))]
-        for seed in range(files):
+        for seed in seeds:
             path = Path(names[np.random.default_rng(seed).integers(len(names))])
             for name, read in readers().items():
                 if may_read(path, name):
@@ -155,5 +155,5 @@ def fuzz(files: int) -> Counter:
 
 if __name__ == "__main__":
     start = time.perf_counter()
-    counted = fuzz(int(sys.argv[1]) if sys.argv[1:] else FILES)
+    counted = fuzz(range(int(sys.argv[1]) if sys.argv[1:] else FILES))
     print(f"{dict(counted)} in {time.perf_counter() - start:.0f} s")
