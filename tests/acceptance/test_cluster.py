@@ -48,7 +48,7 @@ def prepared(folder: Path) -> Path:
     (folder / "sweeps.yaml").write_text(SWEEPS)
     params = folder / "params.yaml"
     text = params.read_text().replace("wandb: disabled", "wandb: offline")
-    params.write_text(text.replace("epochs: 2\n", "epochs: 16\n"))  # time enough to be hit
+    params.write_text(text.replace("epochs: 2\n", "epochs: 40\n"))  # time enough to be hit
     configure(folder, **OWN)
     commit(folder)
     return folder
