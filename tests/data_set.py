@@ -8,12 +8,19 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from guess_or_recall.corpus.semantic_filters import rows, union
+from guess_or_recall.features import published as published_templates
 from guess_or_recall.features.templates import templates
 from guess_or_recall.io.files import write_json
+from guess_or_recall.io.paths import MODEL
+from guess_or_recall.model import published
+from guess_or_recall.model.load import load_model
+from guess_or_recall.model.scoring import score
 from guess_or_recall.model.training import new_model
 from guess_or_recall.model.weights import content_of_model
-from guess_or_recall.settings.yaml import dump_yaml, read_yaml
+from guess_or_recall.settings.yaml import read_yaml
 from tests.conftest import ROOT
+from tests.pools import write_changed
 
 PILE, MEMORIES = "pile_deduped_70m", "memories_deduped_70m"
 
@@ -81,13 +88,7 @@ def settle(**changes):
         "pool": {"taxonomies": ["recite"], "deltas": [5], "rhos": [0.5]},
         "attention": {"batch": 4, "shard": 8, "gallery": 1},
     }
-    for key, value in (settings | changes).items():
-        *sections, last = key.split("__")
-        place = content
-        for section in sections:
-            place = place[section]
-        place[last] = value
-    Path("params.yaml").write_text(dump_yaml(content))
+    write_changed(content, settings | changes)
 
 
 def read(stage):
@@ -96,3 +97,26 @@ def read(stage):
 
 def metrics(stage):
     return json.loads(Path(f"metrics/{stage}.json").read_text())
+
+
+def make_study(folder, patch):
+    """A random model, what it memorizes, and params.yaml of the published way; files in `folder`.
+
+    The pile has 60 ids; the memories 30, of which one stands there twice and 4 in the pile too.
+    """
+    patch.setattr(union, "PART", 16)
+    patch.setattr(rows, "ROWS", 5)
+    patch.setattr(published, "PART", 16)
+    patch.setattr(published_templates, "COMPARED", 1)
+    put_model(seed=0)
+    random = np.random.default_rng(0)
+    tokens = random.integers(1, 60, (90, 64)).astype(np.int32)
+    memorized = np.arange(90) >= 50
+    tokens[memorized, 32:] = score(load_model(MODEL), tokens, 32, 32, 32).continuation[memorized]
+    ids = random.permutation(1000)[:90]
+    ids[60:64] = ids[50:54]
+    ids[80] = ids[70]
+    scores = np.where(memorized, 1.0, 0.25)
+    pile = rows_of(ids[:60], tokens[:60], scores[:60])
+    write(folder, pile, rows_of(ids[60:], tokens[60:], scores[60:], seed=1))
+    settle()

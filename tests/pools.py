@@ -46,6 +46,12 @@ def tables(rows=ROWS, seed=0):
     }
 
 
+def make_inputs():
+    """Tables and params.yaml in the working folder."""
+    write_tables(tables())
+    write_params()
+
+
 def write_tables(content):
     for name, columns in content.items():
         path = Path(f"data/{name}/{name}.parquet")
@@ -54,12 +60,17 @@ def write_tables(content):
 
 
 def write_params(**changes):
-    """params.yaml with small samples, and some keys changed ('pool__rhos' is pool.rhos)."""
+    """params.yaml with small samples, and some keys changed, see `write_changed`."""
     content = read_yaml(DEFAULT)
     content["pool"]["taxonomies"] = ["guess", "recite-then-reconstruct"]
     content["taxonomies"]["own"] = {"nodes": {"alike": "rouge_l >= rho_l"}}
     small = {"samples": {"train": 20, "eval": 10, "shortage": "balance"}, "delta": 5}
-    for key, value in (small | changes).items():
+    write_changed(content, small | changes)
+
+
+def write_changed(content, changes):
+    """Write params.yaml with some keys changed: 'pool__rhos' is pool.rhos."""
+    for key, value in changes.items():
         *sections, last = key.split("__")
         place = content
         for section in sections:

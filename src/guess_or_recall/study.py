@@ -16,6 +16,8 @@ from jaxtyping import Float16, Float32, Int, Int32, Int64
 from guess_or_recall.attention.gallery import one_head, read_gallery
 from guess_or_recall.attention.reading import read_pooled
 from guess_or_recall.io import paths
+from guess_or_recall.io.checksums import NAME as CHECKSUMS
+from guess_or_recall.io.checksums import read_sums
 from guess_or_recall.io.files import existing, read_json
 from guess_or_recall.io.tables import read_whole
 from guess_or_recall.io.tensors import read_tensors
@@ -110,5 +112,7 @@ class Study:
 
     def metrics(self) -> dict[str, dict]:
         """The metrics of each stage, as metrics/STAGE.json holds them."""
-        files = sorted(existing(self.file(paths.METRICS)).glob("*.json"))
-        return {file.stem: read_json(file) for file in files}
+        stages = {file.stem for file in existing(self.file(paths.METRICS)).glob("*.json")}
+        for sums in self.file(paths.DATA).glob(f"*/{CHECKSUMS}"):
+            stages |= {Path(name).stem for name in read_sums(sums) if name.startswith("..")}
+        return {stage: read_json(self.file(paths.metrics_of(stage))) for stage in sorted(stages)}

@@ -24,6 +24,7 @@ from guess_or_recall.io.tables import (
     write_table,
 )
 from guess_or_recall.io.tensors import read_tensors
+from guess_or_recall.study import Study
 
 SCHEMA = pa.schema([("sequence_id", pa.int64())])
 FOLDER = Path("data/label")
@@ -76,8 +77,12 @@ def test_metrics_are_sealed_with_the_data_of_their_stage(folder):
     with pytest.raises(UserError, match=f"^{metrics} is damaged: .*`git checkout {metrics} && dvc"):
         read_json(metrics)
     checksums.verify(folder)  # its own files are whole
+    metrics.unlink()
+    with pytest.raises(UserError, match=f"^{metrics} is missing"):
+        Study(".").metrics()
+    write_json(metrics, {"sampled": 12})
     write_json(Path("metrics/other.json"), {"a": 1})  # whose stage has not ended
-    assert read_json(Path("metrics/other.json")) == {"a": 1}
+    assert Study(".").metrics() == {"label": {"sampled": 12}, "other": {"a": 1}}
 
 
 @pytest.mark.parametrize(("name", "read"), CALLS)

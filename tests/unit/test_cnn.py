@@ -14,12 +14,7 @@ from tests.cnns import causal, cnn_of
 GRID = [Architecture(kernel, features, "mean") for kernel in (6, 8) for features in (10, 16)]
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 """Configurations of models that the field uses: observed, or refused before scoring."""
 
-import shutil
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,13 +15,12 @@ from transformers import (
 )
 
 from guess_or_recall.attention.pooling import full_attention
-from guess_or_recall.errors import UserError, say_once
+from guess_or_recall.errors import UserError
 from guess_or_recall.localization.cuts import Cut, Regions, cutting
 from guess_or_recall.model.layers import numbered_modules
 from guess_or_recall.model.load import load_folder
 from guess_or_recall.model.pointer import describe
 from guess_or_recall.model.scoring import score
-from guess_or_recall.model.training import new_model
 from tests.weights import TOKENS, change, refused
 
 SHAPE: dict[str, Any] = {
@@ -34,19 +31,9 @@ SHAPE: dict[str, Any] = {
 }
 
 
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory):
-    model = new_model(vocabulary=50, layers=2, width=16, heads=2, length=24, seed=0)
-    folder = tmp_path_factory.mktemp("models") / "net"
-    model.save_pretrained(folder)
-    return folder
-
-
 @pytest.fixture
-def folder(saved, tmp_path, monkeypatch):
-    say_once.cache_clear()
-    monkeypatch.chdir(tmp_path)
-    return Path(shutil.copytree(saved, tmp_path / "net"))
+def folder(net):
+    return net
 
 
 @pytest.mark.parametrize(

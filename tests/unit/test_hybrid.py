@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.numpy import load_file
-from transformers import OlmoHybridConfig, OlmoHybridForCausalLM
+from transformers import OlmoHybridForCausalLM
 
 from guess_or_recall.io import paths
 from guess_or_recall.io.files import read_json, seal, write_json
@@ -25,31 +25,10 @@ from guess_or_recall.model.scoring import score
 from guess_or_recall.settings.yaml import dump_yaml, read_yaml
 from guess_or_recall.stages import figures
 from tests.conftest import run_stages
+from tests.hybrids import NUMBERS, hybrid
 from tests.made_study import write_params, write_tables
 
-KINDS = ["linear_attention", "full_attention", "linear_attention", "full_attention"]
-NUMBERS = [1, 3]
 NAMES = {str(number) for number in NUMBERS}
-
-
-def hybrid() -> OlmoHybridForCausalLM:
-    torch.manual_seed(0)
-    config = OlmoHybridConfig(
-        vocab_size=100,
-        hidden_size=16,
-        num_hidden_layers=4,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-        intermediate_size=16,
-        layer_types=KINDS,
-        linear_num_key_heads=2,
-        linear_num_value_heads=2,
-        linear_key_head_dim=8,
-        linear_value_head_dim=8,
-        pad_token_id=0,
-        eos_token_id=0,
-    )
-    return OlmoHybridForCausalLM(config).eval()
 
 
 def write_settings() -> None:
@@ -86,7 +65,7 @@ def drawn(workspace, monkeypatch):
         figures, "save", lambda figure, folder, name: pictures.update({name: figure})
     )
     write_settings()
-    model = hybrid()
+    model = hybrid(100)
     model.save_pretrained("net")
     write_memorized(model)
     run_stages(workspace, "model", "score", "pool", "attention", "label", "train", "evaluate")

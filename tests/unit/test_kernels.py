@@ -12,13 +12,7 @@ from guess_or_recall.classifier.kernels import cpu as fast
 from guess_or_recall.classifier.kernels.gpu import Columns, WindowProduct, logits_together, windows
 from tests.cnns import causal, cnn_of
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def parameter_gradients(logits, cnns):

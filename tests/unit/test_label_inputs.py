@@ -14,14 +14,13 @@ from guess_or_recall.settings.params import read_params
 from guess_or_recall.settings.yaml import parse_yaml
 from guess_or_recall.stages import label as label_stage
 from guess_or_recall.stages import pool as pool_stage
-from tests.pools import ROWS, read, tables, write_params, write_tables
+from tests.pools import ROWS, make_inputs, read, tables, write_params, write_tables
 
 
 @pytest.fixture
 def workspace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    write_tables(tables())
-    write_params()
+    make_inputs()
     return tmp_path
 
 

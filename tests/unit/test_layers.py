@@ -5,7 +5,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from transformers import OlmoHybridConfig, OlmoHybridForCausalLM
 
 from guess_or_recall.attention.extract import Shards, extract, extract_gallery
 from guess_or_recall.attention.pooling import pooled_attention
@@ -36,9 +35,9 @@ from guess_or_recall.report.ablation import ablation_curves, delta_against_ablat
 from guess_or_recall.report.delta import delta_maps, delta_profile
 from guess_or_recall.report.gallery import attention_gallery
 from guess_or_recall.report.sequence import Words, sequence_figure
+from tests.hybrids import NUMBERS, hybrid
 
-KINDS = ["linear_attention", "full_attention", "linear_attention", "full_attention"]
-NUMBERS, LENGTH = [1, 3], 12
+LENGTH = 12
 IDS = np.arange(6)
 TOKENS = np.random.default_rng(0).integers(3, 50, (6, LENGTH)).astype(np.int32)
 CLASSES = ["non-memorized", "guess", "recall"]
@@ -48,23 +47,7 @@ LABELS = np.array([0, 0, 1, 1, 2, 2], np.int8)
 @pytest.fixture(scope="module")
 def model():
     torch.set_num_threads(1)
-    torch.manual_seed(0)
-    config = OlmoHybridConfig(
-        vocab_size=50,
-        hidden_size=16,
-        num_hidden_layers=4,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-        intermediate_size=16,
-        layer_types=KINDS,
-        linear_num_key_heads=2,
-        linear_num_value_heads=2,
-        linear_key_head_dim=8,
-        linear_value_head_dim=8,
-        pad_token_id=0,
-        eos_token_id=0,
-    )
-    return OlmoHybridForCausalLM(config).eval()
+    return hybrid(50)
 
 
 @pytest.fixture(scope="module")

@@ -15,14 +15,13 @@ from guess_or_recall.errors import UserError
 from guess_or_recall.stages import label as label_stage
 from guess_or_recall.stages import pool as pool_stage
 from guess_or_recall.taxonomy.trees import TREES, classify, tree
-from tests.pools import ROWS, features, read, tables, write_params, write_tables
+from tests.pools import ROWS, features, make_inputs, read, tables, write_params, write_tables
 
 
 @pytest.fixture
 def workspace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    write_tables(tables())
-    write_params()
+    make_inputs()
     return tmp_path
 
 

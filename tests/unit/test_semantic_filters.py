@@ -12,17 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from guess_or_recall.corpus.semantic_filters import rows, union
+from guess_or_recall.corpus.semantic_filters import rows
 from guess_or_recall.corpus.semantic_filters.data_set import PUBLISHED
 from guess_or_recall.corpus.semantic_filters.files import find_files
 from guess_or_recall.corpus.semantic_filters.union import first_of_ids
-from guess_or_recall.features import published as published_templates
 from guess_or_recall.io.files import content_hash, read_json
-from guess_or_recall.io.paths import MODEL
 from guess_or_recall.io.tables import token_matrix
-from guess_or_recall.model import published
-from guess_or_recall.model.load import load_model
-from guess_or_recall.model.scoring import score
 from guess_or_recall.stages import attention as attention_stage
 from guess_or_recall.stages import features as features_stage
 from guess_or_recall.stages import pool as pool_stage
@@ -30,38 +25,13 @@ from guess_or_recall.stages import score as score_stage
 from guess_or_recall.stages import sequences as sequences_stage
 from tests.data_set import (
     metrics,
-    put_model,
     read,
-    rows_of,
-    settle,
-    write,
 )
 
 
 @pytest.fixture
-def study(workspace, monkeypatch):
-    """A random model, what it memorizes, and params.yaml of the published way.
-
-    The pile has 60 ids; the memories 30, of which one stands there twice and 4 in the pile too.
-    """
-    monkeypatch.setattr(union, "PART", 16)
-    monkeypatch.setattr(rows, "ROWS", 5)
-    monkeypatch.setattr(published, "PART", 16)
-    monkeypatch.setattr(published_templates, "COMPARED", 1)
-    put_model(seed=0)
-    random = np.random.default_rng(0)
-    tokens = random.integers(1, 60, (90, 64)).astype(np.int32)
-    memorized = np.arange(90) >= 50
-    tokens[memorized, 32:] = score(load_model(MODEL), tokens, 32, 32, 32).continuation[memorized]
-    ids = random.permutation(1000)[:90]
-    ids[60:64] = ids[50:54]
-    ids[80] = ids[70]
-    scores = np.where(memorized, 1.0, 0.25)
-    folder = workspace / "filters"
-    pile = rows_of(ids[:60], tokens[:60], scores[:60])
-    write(folder, pile, rows_of(ids[60:], tokens[60:], scores[60:], seed=1))
-    settle()
-    return folder
+def study(published_study):
+    return published_study
 
 
 def test_union_of_pile_and_memories(study):

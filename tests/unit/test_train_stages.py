@@ -36,12 +36,7 @@ NAMES = np.array(["non-memorized", "guess", "recall"], object)
 OUTPUTS = ("data/train", "data/evaluate", "metrics/evaluate.json")
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def write_params(folder, **changes):

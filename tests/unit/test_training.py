@@ -14,13 +14,7 @@ from guess_or_recall.classifier.workers import shares
 from guess_or_recall.errors import UserError
 from tests.trainings import GRID, LENGTH, RECIPE, data, same, trained
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_shapes_and_history(tmp_path):

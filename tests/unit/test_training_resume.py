@@ -25,13 +25,7 @@ from tests.conftest import ROOT
 from tests.processes import start
 from tests.trainings import GRID, LENGTH, LONG, RECIPE, data, same, trained
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_resumes_cnns_that_stand_at_different_epochs(tmp_path):

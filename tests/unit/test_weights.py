@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from benchmarks import fuzz_models
-from guess_or_recall.errors import UserError, say_once
+from guess_or_recall.errors import UserError
 from guess_or_recall.io.files import content_hash, write_json
 from guess_or_recall.model.load import load_folder, load_model
 from guess_or_recall.model.pointer import describe
@@ -18,19 +18,9 @@ from guess_or_recall.model.weights import INDEX, content_of_model, weight_files
 from tests.weights import TOKENS, change, refused
 
 
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory):
-    model = new_model(vocabulary=50, layers=2, width=16, heads=2, length=24, seed=0)
-    folder = tmp_path_factory.mktemp("models") / "net"
-    model.save_pretrained(folder)
-    return folder
-
-
 @pytest.fixture
-def folder(saved, tmp_path, monkeypatch):
-    say_once.cache_clear()
-    monkeypatch.chdir(tmp_path)
-    return Path(shutil.copytree(saved, tmp_path / "net"))
+def folder(net):
+    return net
 
 
 def in_shards(folder):
